@@ -1,0 +1,35 @@
+/**
+ * The base of every error that Portcullis throws on purpose. `code` is stable and listed in docs/errors.md;
+ * `facts` are what a program or an operator needs to act, never content of a message.
+ */
+export class PortcullisError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(code: Code, meaning: string, facts: Readonly<Record<string, unknown>> = {}) {
+    super(`${code}: ${meaning}`);
+    this.name = new.target.name;
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** What `protocol` throws, with the sentence that docs/errors.md and the message share. */
+export const protocolErrors = {
+  DECODE_TRUNCATED: "The bytes end before the value does.",
+  DECODE_TRAILING: "There are bytes behind the end of the value.",
+  DECODE_NOT_CANONICAL: "The value is not encoded in the one form that is allowed.",
+  DECODE_SHAPE: "The value is not of the expected shape.",
+  DECODE_LENGTH: "A field has the wrong length.",
+  DECODE_RANGE: "A number is out of range.",
+  DECODE_PADDING: "The padding is wrong.",
+} as const;
+
+export type ProtocolErrorCode = keyof typeof protocolErrors;
+
+/** Bytes that are not what they claim to be. `facts.what` names the structure, `facts.field` the place. */
+export class ProtocolError extends PortcullisError<ProtocolErrorCode> {
+  constructor(code: ProtocolErrorCode, facts: Readonly<Record<string, unknown>> = {}) {
+    super(code, protocolErrors[code], facts);
+  }
+}
