@@ -1,0 +1,32 @@
+import { PortcullisError } from "@portcullis/protocol";
+
+/** What the command line says of its arguments and files. */
+export const cliErrors = {
+  CLI_UNKNOWN_COMMAND: "There is no such command.",
+  CLI_OPTION: "An option is wrong.",
+  CLI_DATA_IN_USE: "The data directory is not empty and was not made by a demonstration.",
+  CLI_OUT_IN_USE: "The output directory holds files that no demonstration wrote.",
+  CLI_PROGRAM_FAILED: "A program of the demonstration ended too early.",
+  CLI_ACCOUNT_UNKNOWN: "Nobody of that name speaks in the transcript.",
+  CLI_TRUST_MISSING: "There is no trust file beside the evidence; name one with --trust.",
+  CLI_EVIDENCE_MISSING: "There is no evidence in that folder.",
+  CLI_REPLAY_DIFFERS: "A client does not hold what was sent.",
+  TRANSCRIPT_MISSING: "The transcript cannot be read.",
+  TRANSCRIPT_NOT_UTF8: "The transcript is not UTF-8.",
+  TRANSCRIPT_EMPTY: "There is no message in the transcript.",
+  TRANSCRIPT_STRAY_LINE: "A line stands before the first message and belongs to none.",
+  TRANSCRIPT_LINE_TOO_LONG: "A line of the transcript is too long.",
+  TRANSCRIPT_MESSAGE_TOO_LONG: "A message of the transcript is too long.",
+  TRANSCRIPT_DATE: "A line of the transcript has a date or time that does not exist.",
+  TRANSCRIPT_ORDER: "A line of the transcript is earlier than the one before.",
+  TRANSCRIPT_NAME: "A name in the transcript is empty or too long.",
+  TRANSCRIPT_SPEAKERS: "A conversation needs at least two people, and has at most a hundred here.",
+} as const;
+
+export type CliErrorCode = keyof typeof cliErrors;
+
+export class CliError extends PortcullisError<CliErrorCode> {
+  constructor(code: CliErrorCode, facts: Readonly<Record<string, unknown>> = {}) {
+    super(code, cliErrors[code], facts);
+  }
+}
