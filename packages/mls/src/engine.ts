@@ -1,0 +1,157 @@
+import type { SigningKey } from "@portcullis/crypto";
+import type {
+  AccountId,
+  Clock,
+  ConversationId,
+  ConversationTerms,
+  DeviceId,
+  Joining,
+  Random,
+} from "@portcullis/protocol";
+import type { CryptoProvider, Eventually } from "./provider.ts";
+
+/** This device, as it stands on its leaf. */
+export interface MlsDevice {
+  readonly signingKey: SigningKey;
+  readonly accountId: AccountId;
+  readonly deviceId: DeviceId;
+}
+
+/** What a leaf claims: a device of an account, and its signature key. */
+export interface LeafIdentity {
+  readonly accountId: AccountId;
+  readonly deviceId: DeviceId;
+  readonly signatureKey: Uint8Array;
+}
+
+export interface Member extends LeafIdentity {
+  readonly leafIndex: number;
+}
+
+/** Both ratchets of one leaf: one row in the store, overwritten in the transaction that used it. */
+export interface RatchetRow {
+  readonly leafIndex: number;
+  /** Opaque and secret. */
+  readonly row: Uint8Array;
+}
+
+/** The only holder of an epoch's exporter secret. Derive what the epoch needs, then wipe. RFC 9420 section 8.5. */
+export interface Exporter {
+  /** @throws MlsError MLS_EXPORTER_WIPED */
+  export(label: string, context: Uint8Array, length: number): Promise<Uint8Array>;
+  wipe(): void;
+}
+
+/** An epoch as it begins, and all that a device stores of it. */
+export interface EpochStart {
+  readonly group: MlsGroup;
+  /** Secret. Holds no secret tree, no exporter secret and nothing of an older epoch. */
+  readonly snapshot: Uint8Array;
+  /** One for each member. */
+  readonly ratchets: readonly RatchetRow[];
+  readonly exporter: Exporter;
+}
+
+/** What a Commit does, read from the Commit itself. `authenticatedData` is what its author says that it does. */
+export interface CommitSummary {
+  readonly committer: Member;
+  readonly added: readonly Member[];
+  readonly removed: readonly Member[];
+  readonly authenticatedData: Uint8Array;
+}
+
+/** `removed`: the Commit took this device out; there is no next epoch for it. */
+export type ProcessedCommit =
+  | ({ readonly kind: "epoch"; readonly summary: CommitSummary } & EpochStart)
+  | { readonly kind: "removed"; readonly summary: CommitSummary };
+
+export interface CommitRequest {
+  /** KeyPackages as `createKeyPackage` made them. */
+  readonly add: readonly Uint8Array[];
+  /** Leaf indexes. Neither added nor removed: the Commit renews this device's own leaf and path. */
+  readonly remove: readonly number[];
+  readonly authenticatedData: Uint8Array;
+  /** For those who are added. */
+  readonly joining: Joining;
+}
+
+export interface CreatedCommit {
+  readonly message: Uint8Array;
+  /** One for all who are added; absent when nobody is. */
+  readonly welcome?: Uint8Array;
+  /** The next epoch, opaque and secret: store it before the message is sent, delete it when merged or when another Commit wins. */
+  readonly pending: Uint8Array;
+  /** This device's row of the current epoch: a second attempt in it must not use the same key. */
+  readonly ratchet: RatchetRow;
+}
+
+/** One conversation in one epoch. Operations take turns, so that two sends never share a key. */
+export interface MlsGroup {
+  readonly conversationId: ConversationId;
+  readonly epoch: number;
+  readonly terms: ConversationTerms;
+  readonly ownLeaf: number;
+  readonly members: readonly Member[];
+  readonly confirmedTranscriptHash: Uint8Array;
+  /** Encrypts one application message. Store `ratchet` before the message is sent. @throws MlsError MLS_EPOCH_ZERO */
+  protect(
+    plaintext: Uint8Array,
+    authenticatedData: Uint8Array,
+  ): Promise<{ message: Uint8Array; ratchet: RatchetRow }>;
+  /** Decrypts one application message of another member. What is refused leaves the ratchets as they were. @throws MlsError */
+  unprotect(message: Uint8Array): Promise<{
+    senderLeaf: number;
+    authenticatedData: Uint8Array;
+    plaintext: Uint8Array;
+    ratchet: RatchetRow;
+  }>;
+  /** @throws MlsError MLS_LIFETIME, MLS_CIPHER_SUITE, MLS_CREDENTIAL, MLS_MEMBER_UNKNOWN, MLS_COMMIT_INVALID */
+  commit(request: CommitRequest): Promise<CreatedCommit>;
+  /** The epoch of one's own Commit, once the server accepted it. @throws MlsError MLS_PENDING_STALE */
+  merge(pending: Uint8Array): Promise<EpochStart>;
+  /**
+   * The epoch of another member's Commit. `accept` sees what it does and throws to refuse it; this group stays as it
+   * was until the caller drops it. @throws MlsError, and whatever `accept` or `validateMember` throws
+   */
+  process(
+    message: Uint8Array,
+    accept: (summary: CommitSummary) => Eventually<void>,
+  ): Promise<ProcessedCommit>;
+  /** Erases the secrets in memory. For when the next epoch is durable. */
+  wipe(): void;
+}
+
+export interface StoredKeyPackage {
+  readonly keyPackage: Uint8Array;
+  readonly secrets: Uint8Array;
+}
+
+export interface MlsEngineOptions {
+  readonly provider: CryptoProvider;
+  /** Real time: it sets and checks lifetimes of KeyPackages. */
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly device: MlsDevice;
+  /** Throws unless the device and its key stand in the account's logged device list. Called for each leaf that is new to us. */
+  readonly validateMember: (leaf: LeafIdentity) => Promise<void>;
+}
+
+export interface MlsEngine {
+  /** `secrets` is opaque; to be stored before the KeyPackage is published, and deleted with the join. */
+  createKeyPackage(): Promise<{ keyPackage: Uint8Array; reference: Uint8Array; secrets: Uint8Array }>;
+  /** Epoch 0, with this device as its only member. */
+  createGroup(request: {
+    readonly conversationId: ConversationId;
+    readonly terms: ConversationTerms;
+  }): Promise<EpochStart>;
+  /** @throws MlsError MLS_WELCOME_UNKNOWN when `keyPackages` has none of the references in the Welcome */
+  join(request: {
+    readonly welcome: Uint8Array;
+    readonly keyPackages: (reference: Uint8Array) => Eventually<StoredKeyPackage | undefined>;
+  }): Promise<EpochStart & { readonly joining: Joining; readonly reference: Uint8Array }>;
+  /** @throws MlsError MLS_SNAPSHOT */
+  restore(stored: {
+    readonly snapshot: Uint8Array;
+    readonly ratchets: readonly RatchetRow[];
+  }): Promise<MlsGroup>;
+}
