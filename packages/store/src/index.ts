@@ -9,3 +9,22 @@ export {
 export { DemonstrationClock, DemonstrationClockWriter } from "./demonstration-clock.ts";
 export { makeFolder, syncFolder, writeFileDurably } from "./durable-file.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
+export type { Account, Accounts, Device, NewDeviceList, StoredDeviceList } from "./repositories/accounts.ts";
+export type { Fault } from "./repositories/connection.ts";
+export type {
+  Conversation,
+  Conversations,
+  LoadedConversation,
+  Member,
+  Membership,
+  Roster,
+} from "./repositories/conversations.ts";
+export type { Accepted, CursorChange, EpochChange, Group, Items, StoredItem } from "./repositories/items.ts";
+export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
+export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";
+export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
+export type { SealedBuckets, StoredSealedBucket } from "./repositories/sealed-buckets.ts";
+export type { Sessions } from "./repositories/sessions.ts";
+export type { StoredWelcome, Welcomes } from "./repositories/welcomes.ts";
+export type { Origin } from "./schema.ts";
+export { openStore, type Store } from "./store.ts";

@@ -1,0 +1,151 @@
+import type { Generated } from "kysely";
+import type {
+  AccountId,
+  ConversationClass,
+  ConversationId,
+  DeviceId,
+  MessageId,
+  OrderHash,
+  PolicyId,
+} from "@portcullis/protocol";
+
+/** The tables as Kysely sees them. What each column means and who may rely on it: spec/store.md. */
+export interface Schema {
+  accounts: AccountTable;
+  deviceLists: DeviceListTable;
+  devices: DeviceTable;
+  keyPackages: KeyPackageTable;
+  conversations: ConversationTable;
+  members: MemberTable;
+  rosters: RosterTable;
+  items: ItemTable;
+  sealedBuckets: SealedBucketTable;
+  welcomes: WelcomeTable;
+  openings: OpeningTable;
+  orders: OrderTable;
+  batches: BatchTable;
+  sessions: SessionTable;
+}
+
+export interface AccountTable {
+  accountId: AccountId;
+  handle: string;
+  version: number;
+  createdAtMs: number;
+}
+
+export interface DeviceListTable {
+  accountId: AccountId;
+  version: number;
+  signedList: Uint8Array;
+  salt: Uint8Array;
+  entry: Uint8Array;
+}
+
+export interface DeviceTable {
+  accountId: AccountId;
+  deviceId: DeviceId;
+  signatureKey: Uint8Array;
+}
+
+export interface KeyPackageTable {
+  position: Generated<number>;
+  accountId: AccountId;
+  deviceId: DeviceId;
+  keyPackage: Uint8Array;
+}
+
+export interface ConversationTable {
+  conversationId: ConversationId;
+  class: ConversationClass;
+  policyId: PolicyId | null;
+  epoch: number;
+  startBucket: number;
+  epochStartedAtMs: number;
+}
+
+/** `leftSequence`: that of the Commit that removed the device, the last item it gets. */
+export interface MemberTable {
+  conversationId: ConversationId;
+  accountId: AccountId;
+  deviceId: DeviceId;
+  joinedSequence: number;
+  leftSequence: number | null;
+  cursor: number;
+}
+
+export interface RosterTable {
+  conversationId: ConversationId;
+  epoch: number;
+  startBucket: number;
+  startedAtMs: number;
+  root: Uint8Array;
+  roster: Uint8Array;
+}
+
+export interface ItemTable {
+  conversationId: ConversationId;
+  sequence: number;
+  kind: "message" | "commit";
+  accountId: AccountId;
+  deviceId: DeviceId;
+  messageId: MessageId;
+  acceptedAtMs: number;
+  epoch: number;
+  bucketStart: number;
+  sealedBucketHash: Uint8Array | null;
+  message: Uint8Array;
+  record: Uint8Array | null;
+  receipt: Uint8Array | null;
+}
+
+export interface SealedBucketTable {
+  sealedBucketHash: Uint8Array;
+  conversationId: ConversationId;
+  epoch: number;
+  bucketStart: number;
+  accountId: AccountId;
+  deviceId: DeviceId;
+  sealedBucket: Uint8Array;
+}
+
+export interface WelcomeTable {
+  accountId: AccountId;
+  deviceId: DeviceId;
+  conversationId: ConversationId;
+  sequence: number;
+  welcome: Uint8Array;
+  roster: Uint8Array;
+}
+
+export type Origin = "access" | "identity";
+
+/** `logIndex` is null while the entry waits; `opening` is null in the identity log, whose entries hide a signed list. */
+export interface OpeningTable {
+  position: Generated<number>;
+  origin: Origin;
+  logIndex: number | null;
+  entry: Uint8Array;
+  kind: string;
+  opening: Uint8Array | null;
+}
+
+export interface OrderTable {
+  orderHash: OrderHash;
+  jws: string;
+  entry: Uint8Array;
+  recipientKey: Uint8Array;
+  receivedAtMs: number;
+}
+
+export interface BatchTable {
+  orderHash: OrderHash;
+  custodian: string;
+  batch: Uint8Array;
+}
+
+export interface SessionTable {
+  tokenHash: Uint8Array;
+  subject: Uint8Array;
+  expiresAtMs: number;
+}

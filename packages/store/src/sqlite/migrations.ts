@@ -1,0 +1,145 @@
+/**
+ * The schema, step by step; `user_version` counts the steps taken. A step that was released is never edited.
+ * Identifiers are the parties' own (32 or 16 bytes) rather than counters, so that each hot statement carries one key
+ * to distribute by: the conversation or the account.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE accounts (
+    account_id BLOB PRIMARY KEY,
+    handle TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE device_lists (
+    account_id BLOB NOT NULL REFERENCES accounts,
+    version INTEGER NOT NULL,
+    signed_list BLOB NOT NULL,
+    salt BLOB NOT NULL,
+    entry BLOB NOT NULL,
+    PRIMARY KEY (account_id, version)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE devices (
+    account_id BLOB NOT NULL REFERENCES accounts,
+    device_id BLOB NOT NULL,
+    signature_key BLOB NOT NULL,
+    PRIMARY KEY (account_id, device_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE key_packages (
+    position INTEGER PRIMARY KEY,
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    key_package BLOB NOT NULL,
+    FOREIGN KEY (account_id, device_id) REFERENCES devices ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX key_packages_of ON key_packages (account_id, device_id, position);
+
+  CREATE TABLE conversations (
+    conversation_id BLOB PRIMARY KEY,
+    class TEXT NOT NULL CHECK (class IN ('sealed', 'recorded')),
+    policy_id BLOB,
+    epoch INTEGER NOT NULL,
+    start_bucket INTEGER NOT NULL,
+    epoch_started_at_ms INTEGER NOT NULL,
+    CHECK ((class = 'recorded') = (policy_id IS NOT NULL))
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE members (
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    joined_sequence INTEGER NOT NULL,
+    left_sequence INTEGER,
+    cursor INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, account_id, device_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX members_of ON members (account_id, device_id);
+
+  CREATE TABLE rosters (
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    epoch INTEGER NOT NULL,
+    start_bucket INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    roster BLOB NOT NULL,
+    PRIMARY KEY (conversation_id, epoch)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE items (
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    sequence INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('message', 'commit')),
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    message_id BLOB NOT NULL,
+    accepted_at_ms INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    bucket_start INTEGER NOT NULL,
+    sealed_bucket_hash BLOB REFERENCES sealed_buckets,
+    message BLOB NOT NULL,
+    record BLOB,
+    receipt BLOB
+  ) STRICT;
+  CREATE UNIQUE INDEX items_in_order ON items (conversation_id, sequence);
+  CREATE UNIQUE INDEX items_once ON items (account_id, device_id, message_id);
+  CREATE INDEX items_sealed ON items (sealed_bucket_hash) WHERE sealed_bucket_hash IS NOT NULL;
+
+  CREATE TABLE sealed_buckets (
+    sealed_bucket_hash BLOB PRIMARY KEY,
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    epoch INTEGER NOT NULL,
+    bucket_start INTEGER NOT NULL,
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    sealed_bucket BLOB NOT NULL,
+    UNIQUE (conversation_id, bucket_start, epoch, account_id, device_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE welcomes (
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    sequence INTEGER NOT NULL,
+    welcome BLOB NOT NULL,
+    roster BLOB NOT NULL,
+    PRIMARY KEY (account_id, device_id, conversation_id)
+  ) STRICT;
+
+  CREATE TABLE openings (
+    position INTEGER PRIMARY KEY,
+    origin TEXT NOT NULL CHECK (origin IN ('access', 'identity')),
+    log_index INTEGER,
+    entry BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    opening BLOB,
+    UNIQUE (origin, entry),
+    UNIQUE (origin, log_index)
+  ) STRICT;
+  CREATE INDEX openings_of_kind ON openings (origin, kind, log_index);
+  CREATE INDEX openings_waiting ON openings (origin, position) WHERE log_index IS NULL;
+
+  CREATE TABLE orders (
+    order_hash BLOB PRIMARY KEY,
+    jws TEXT NOT NULL,
+    entry BLOB NOT NULL,
+    recipient_key BLOB NOT NULL,
+    received_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE batches (
+    order_hash BLOB NOT NULL REFERENCES orders,
+    custodian TEXT NOT NULL,
+    batch BLOB NOT NULL,
+    PRIMARY KEY (order_hash, custodian)
+  ) STRICT;
+
+  CREATE TABLE sessions (
+    token_hash BLOB PRIMARY KEY,
+    subject BLOB NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

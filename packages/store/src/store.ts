@@ -1,0 +1,57 @@
+import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely";
+import { Accounts } from "./repositories/accounts.ts";
+import { Connection, type Fault } from "./repositories/connection.ts";
+import { Conversations } from "./repositories/conversations.ts";
+import type { Items } from "./repositories/items.ts";
+import { KeyPackages } from "./repositories/key-packages.ts";
+import { Openings } from "./repositories/openings.ts";
+import { Orders } from "./repositories/orders.ts";
+import { SealedBuckets } from "./repositories/sealed-buckets.ts";
+import { Sessions } from "./repositories/sessions.ts";
+import { Welcomes } from "./repositories/welcomes.ts";
+import type { Schema } from "./schema.ts";
+import { KyselyDatabase, openDatabase } from "./sqlite/database.ts";
+import { SqliteItems } from "./sqlite/items.ts";
+
+/** The server's database, one repository per noun. */
+export interface Store {
+  readonly accounts: Accounts;
+  readonly keyPackages: KeyPackages;
+  readonly conversations: Conversations;
+  readonly items: Items;
+  readonly welcomes: Welcomes;
+  readonly sealedBuckets: SealedBuckets;
+  readonly openings: Openings;
+  readonly orders: Orders;
+  readonly sessions: Sessions;
+  /** Waits for what is under way and closes the database. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database file, made when missing. One process may have it open: hold the data directory.
+ * @throws StoreError STORE_NEWER
+ */
+export function openStore(path: string, fault: Fault = () => {}): Store {
+  const database = openDatabase(path);
+  const query = new Kysely<Schema>({
+    dialect: new SqliteDialect({ database: new KyselyDatabase(database) }),
+    plugins: [new CamelCasePlugin()],
+  });
+  const connection = new Connection(query, fault);
+  return {
+    accounts: new Accounts(connection),
+    keyPackages: new KeyPackages(connection),
+    conversations: new Conversations(connection),
+    items: new SqliteItems(database, connection),
+    welcomes: new Welcomes(connection),
+    sealedBuckets: new SealedBuckets(connection),
+    openings: new Openings(connection),
+    orders: new Orders(connection),
+    sessions: new Sessions(connection),
+    close: async () => {
+      await query.connection().execute(async () => {});
+      await query.destroy();
+    },
+  };
+}
