@@ -1,5 +1,5 @@
-import { decodeFirst, encode, rfc8949EncodeOptions } from "cborg";
-import { equalBytes } from "./bytes.ts";
+import { encode, rfc8949EncodeOptions } from "cborg";
+import { CborDecoder } from "./cbor-decoder.ts";
 import { ProtocolError } from "./errors.ts";
 
 /** What our own structures are made of: arrays rather than maps, so that a field has one place and no name on the wire. */
@@ -10,31 +10,20 @@ export function encodeCbor(value: CborValue): Uint8Array {
   return encode(value, rfc8949EncodeOptions);
 }
 
+/** The head of an array of `length` elements, for a sender that has those elements encoded already. */
+export function encodeCborArrayHead(length: number): Uint8Array {
+  if (length < 24) return Uint8Array.of(0x80 | length);
+  if (length < 0x100) return Uint8Array.of(0x98, length);
+  return Uint8Array.of(0x99, length >> 8, length & 0xff);
+}
+
 /**
  * The value in `bytes`, which must be its one deterministic encoding and nothing more. RFC 8949 section 4.2.
  * `what` names the structure in the error.
  * @throws ProtocolError DECODE_TRUNCATED, DECODE_TRAILING, DECODE_NOT_CANONICAL, DECODE_SHAPE
  */
 export function decodeCbor(bytes: Uint8Array, what: string): CborValue {
-  let value: CborValue;
-  let rest: Uint8Array;
-  try {
-    [value, rest] = decodeFirst(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      useMaps: true,
-      rejectDuplicateMapKeys: true,
-    }) as [CborValue, Uint8Array];
-  } catch (error) {
-    const truncated =
-      error instanceof Error &&
-      /end of|not enough|too short|unexpected end|did not find/i.test(error.message);
-    throw new ProtocolError(truncated ? "DECODE_TRUNCATED" : "DECODE_NOT_CANONICAL", { what });
-  }
-  if (rest.length > 0) throw new ProtocolError("DECODE_TRAILING", { what, trailing: rest.length });
-  if (!equalBytes(encodeCbor(value), bytes)) throw new ProtocolError("DECODE_NOT_CANONICAL", { what });
-  return value;
+  return new CborDecoder(bytes, what).decode();
 }
 
 /** Reads the fields of one decoded array in order; each read says what it expects and every error names the place. */

@@ -1,3 +1,13 @@
+export type * from "./api.ts";
+export {
+  decodeCommitData,
+  decodeMessageData,
+  encodeCommitData,
+  encodeMessageData,
+  type CommitData,
+  type DeviceReference,
+  type MessageData,
+} from "./authenticated-data.ts";
 export { bucketStartAt, type BucketStart } from "./bucket.ts";
 export {
   compareBytes,
@@ -13,8 +23,31 @@ export {
   utf8,
 } from "./bytes.ts";
 export { decodeCbor, encodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+export { decodeClientFrame, encodeClientFrame } from "./client-frames.ts";
 export type { Clock, Random } from "./clock.ts";
+export {
+  CONVERSATION_EXTENSION,
+  decodeConversationTerms,
+  decodeJoining,
+  encodeConversationTerms,
+  encodeJoining,
+  JOINING_EXTENSION,
+  type ConversationClass,
+  type ConversationTerms,
+  type Joining,
+} from "./conversation.ts";
+export { decodeLeafIdentity, encodeLeafIdentity } from "./credential.ts";
 export { PortcullisError, ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
+export {
+  decodeReceipt,
+  encodeFrankContext,
+  encodeFrankLeaf,
+  encodeFrankRoot,
+  encodeReceipt,
+  type FrankContext,
+  type Receipt,
+} from "./frank.ts";
+export type * from "./frames.ts";
 export {
   asAccountId,
   asConversationId,
@@ -31,3 +64,10 @@ export {
   type OrderHash,
   type PolicyId,
 } from "./identifiers.ts";
+export { limits } from "./limits.ts";
+export { decodeMlsOuter, type MlsContentType, type MlsOuter } from "./mls-outer.ts";
+export { padme, padmeLength, unpadme } from "./padding.ts";
+export { decodeSealedBucket, encodeSealedBucket, type SealedBucket } from "./sealed-bucket.ts";
+export { decodeServerFrame, encodeItem, encodeItemsFrame, encodeServerFrame } from "./server-frames.ts";
+export { encodeSessionChallenge } from "./session.ts";
+export { accountUri, conversationUri, parseAccountUri, parseConversationUri } from "./uris.ts";

@@ -1,0 +1,162 @@
+/**
+ * The bodies of the HTTP API, as JSON. Bytes are base64url text without padding, times are milliseconds since
+ * 1970-01-01T00:00:00Z. spec/delivery.md lists the routes.
+ */
+
+/** Every answer that is not 2xx. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Who asks for a session, and so whose key signs the challenge. */
+export type SessionSubject =
+  | { readonly kind: "device"; readonly accountId: string; readonly deviceId: string }
+  | { readonly kind: "custodian"; readonly id: string }
+  | { readonly kind: "recipient"; readonly orderHash: string };
+
+/** POST /v1/challenges */
+export interface ChallengeAnswer {
+  readonly nonce: string;
+}
+
+/** POST /v1/sessions */
+export interface SessionRequest {
+  readonly subject: SessionSubject;
+  readonly nonce: string;
+  /** Ed25519 over `encodeSessionChallenge`. */
+  readonly signature: string;
+}
+export interface SessionAnswer {
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
+/** GET /v1/server */
+export interface ServerAnswer {
+  readonly provider: string;
+  /** The signed policy as JWS text; absent until the operator has set it. */
+  readonly policy?: string;
+  readonly policyId?: string;
+  readonly frankingKey: string;
+  /** Verifier keys as lines of signed-note. */
+  readonly accessLog: string;
+  readonly identityLog: string;
+  readonly witnesses: readonly string[];
+}
+
+/** A ledger entry that is public at once, with its tlog-proof. */
+export interface LoggedOpening {
+  readonly opening: string;
+  readonly proof: string;
+}
+
+/** GET /v1/keysets, GET /v1/authorities */
+export interface LoggedOpeningsAnswer {
+  readonly openings: readonly LoggedOpening[];
+}
+
+/** POST /v1/policy */
+export interface PolicyRequest {
+  readonly jws: string;
+}
+
+/** POST /v1/accounts */
+export interface AccountRequest {
+  readonly registrationToken: string;
+  readonly handle: string;
+  /** The signed device list. */
+  readonly deviceList: string;
+}
+/** POST /v1/accounts, GET /v1/accounts/by-handle/:handle */
+export interface AccountAnswer {
+  readonly accountId: string;
+}
+
+/** GET /v1/accounts/:id/devices */
+export interface DevicesAnswer {
+  readonly deviceProof: string;
+}
+/** PUT /v1/accounts/:id/devices */
+export interface DevicesRequest {
+  readonly deviceList: string;
+}
+
+/** POST /v1/key-packages */
+export interface KeyPackagesRequest {
+  readonly keyPackages: readonly string[];
+}
+
+/** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts. */
+export interface ClaimRequest {
+  readonly accounts: readonly string[];
+}
+export interface ClaimedDevice {
+  readonly accountId: string;
+  readonly deviceId: string;
+  readonly keyPackage: string;
+  readonly deviceProof: string;
+}
+export interface ClaimAnswer {
+  readonly devices: readonly ClaimedDevice[];
+}
+
+/** POST /v1/conversations */
+export interface ConversationRequest {
+  readonly conversationId: string;
+  readonly class: "sealed" | "recorded";
+  readonly policyId?: string;
+}
+
+/** POST /v1/ledger/entries */
+export interface LedgerEntryRequest {
+  readonly opening: string;
+}
+/** Answered once the entry is published and cosigned. */
+export interface LedgerEntryAnswer {
+  readonly index: number;
+  readonly proof: string;
+}
+
+/** GET /v1/ledger/openings?from=N: openings N, N+1, ... below the size of `checkpoint`, or as many as fit. */
+export interface OpeningsAnswer {
+  readonly openings: readonly string[];
+  /** The published checkpoint: a signed note with its cosignatures. */
+  readonly checkpoint: string;
+}
+
+/** GET /v1/ledger/proof/:index */
+export interface InclusionAnswer {
+  readonly proof: string;
+}
+
+/** GET /v1/ledger/consistency?old=N: from size N to the size of `checkpoint`. */
+export interface ConsistencyAnswer {
+  readonly path: readonly string[];
+  readonly checkpoint: string;
+}
+
+/** POST /v1/orders */
+export interface OrderRequest {
+  readonly jws: string;
+  readonly sealedNotices: readonly string[];
+}
+export interface OrderAnswer extends LedgerEntryAnswer {
+  readonly orderHash: string;
+}
+
+/** GET /v1/orders */
+export interface OrdersAnswer {
+  readonly orders: readonly { readonly orderHash: string; readonly jws: string; readonly index: number }[];
+}
+
+/** GET /v1/orders/:hash/batches: the custodians' sealed shares. */
+export interface BatchesAnswer {
+  readonly batches: readonly { readonly custodian: string; readonly batch: string }[];
+}
+
+/** GET /v1/orders/:hash/accounts: the device lists of all who wrote in scope. */
+export interface OrderAccountsAnswer {
+  readonly deviceProofs: readonly string[];
+}

@@ -1,0 +1,103 @@
+import type { BucketStart } from "./bucket.ts";
+import { decodeCbor, encodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+import {
+  asAccountId,
+  asDeviceId,
+  asMessageId,
+  type AccountId,
+  type DeviceId,
+  type MessageId,
+} from "./identifiers.ts";
+import { limits } from "./limits.ts";
+
+const MESSAGE = "portcullis/message/v1";
+const COMMIT = "portcullis/commit/v1";
+
+/** MLS authenticated data of an application message: what server and members both see and MLS binds to the ciphertext. */
+export interface MessageData {
+  readonly messageId: MessageId;
+  /** 32 bytes, see `frank.ts`. */
+  readonly frankingTag: Uint8Array;
+  readonly bucketStart: BucketStart;
+  /** SHA-256 of the sealed bucket; in recorded conversations only, and there always. */
+  readonly sealedBucketHash?: Uint8Array;
+  /** SHA-256 of the record; goes with `sealedBucketHash`. */
+  readonly recordHash?: Uint8Array;
+}
+
+export interface DeviceReference {
+  readonly accountId: AccountId;
+  readonly deviceId: DeviceId;
+}
+
+/** MLS authenticated data of a Commit: what it does, by which the server routes and which every member compares. */
+export interface CommitData {
+  readonly added: readonly DeviceReference[];
+  readonly removed: readonly DeviceReference[];
+  /** The first bucket of the epoch that the Commit begins. */
+  readonly startBucket: BucketStart;
+  /** 32 bytes: root over the accounts of the epoch that the Commit begins. */
+  readonly rosterRoot: Uint8Array;
+}
+
+export function encodeMessageData(data: MessageData): Uint8Array {
+  return encodeCbor([
+    MESSAGE,
+    data.messageId,
+    data.frankingTag,
+    data.bucketStart,
+    data.sealedBucketHash ?? null,
+    data.recordHash ?? null,
+  ]);
+}
+
+/** @throws ProtocolError DECODE_* */
+export function decodeMessageData(bytes: Uint8Array): MessageData {
+  const what = "message data";
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 6);
+  reader.constant(MESSAGE);
+  const messageId = asMessageId(reader.bytes());
+  const frankingTag = reader.bytes(32);
+  const bucketStart = reader.integer();
+  const sealedBucketHash = reader.optionalBytes(32);
+  const recordHash = reader.optionalBytes(32);
+  return {
+    messageId,
+    frankingTag,
+    bucketStart,
+    ...(sealedBucketHash && { sealedBucketHash }),
+    ...(recordHash && { recordHash }),
+  };
+}
+
+export function encodeCommitData(data: CommitData): Uint8Array {
+  return encodeCbor([
+    COMMIT,
+    data.added.map(deviceFields),
+    data.removed.map(deviceFields),
+    data.startBucket,
+    data.rosterRoot,
+  ]);
+}
+
+/** @throws ProtocolError DECODE_* */
+export function decodeCommitData(bytes: Uint8Array): CommitData {
+  const what = "commit data";
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 5);
+  reader.constant(COMMIT);
+  return {
+    added: reader.list(readDevice, limits.devicesPerCommit),
+    removed: reader.list(readDevice, limits.devicesPerCommit),
+    startBucket: reader.integer(),
+    rosterRoot: reader.bytes(32),
+  };
+}
+
+function deviceFields(device: DeviceReference): CborValue {
+  return [device.accountId, device.deviceId];
+}
+
+function readDevice(value: CborValue): DeviceReference {
+  const reader = new FieldReader(value, "device", 2);
+  return { accountId: asAccountId(reader.bytes()), deviceId: asDeviceId(reader.bytes()) };
+}

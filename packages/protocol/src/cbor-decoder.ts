@@ -1,0 +1,136 @@
+import { fromUtf8 } from "./bytes.ts";
+import type { CborValue } from "./cbor.ts";
+import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+
+const MAXIMUM_DEPTH = 16;
+
+/**
+ * Reads deterministic CBOR in one pass: every head must be the shortest, every length definite, every text UTF-8, so
+ * that what it accepts has one encoding only and nothing need be encoded again to find out. RFC 8949 section 4.2.
+ * Tags, floating point, undefined and maps are not in our subset. Byte strings are copies, so that what is kept does
+ * not hold the frame that it came in.
+ */
+export class CborDecoder {
+  readonly #bytes: Uint8Array;
+  readonly #what: string;
+  #offset = 0;
+  #depth = 0;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#what = what;
+  }
+
+  /** The one value that fills the input. @throws ProtocolError DECODE_* */
+  decode(): CborValue {
+    const value = this.#value();
+    const trailing = this.#bytes.length - this.#offset;
+    if (trailing > 0) throw new ProtocolError("DECODE_TRAILING", { what: this.#what, trailing });
+    return value;
+  }
+
+  #fail(code: ProtocolErrorCode): never {
+    throw new ProtocolError(code, { what: this.#what, offset: this.#offset });
+  }
+
+  #value(): CborValue {
+    const initial = this.#byte();
+    const information = initial & 0x1f;
+    switch (initial >> 5) {
+      case 0:
+        return this.#argument(information);
+      case 1:
+        return negative(this.#argument(information));
+      case 2:
+        return this.#take(this.#length(information)).slice();
+      case 3:
+        return fromUtf8(this.#take(this.#length(information)));
+      case 4:
+        return this.#array(this.#length(information));
+      case 7:
+        return this.#simple(information);
+      default:
+        return this.#fail("DECODE_NOT_CANONICAL");
+    }
+  }
+
+  #array(length: number): CborValue[] {
+    // Each element takes a byte at least: refused before room is made for what cannot be there.
+    if (length > this.#bytes.length - this.#offset) this.#fail("DECODE_TRUNCATED");
+    if (++this.#depth > MAXIMUM_DEPTH) this.#fail("DECODE_SHAPE");
+    const elements: CborValue[] = [];
+    for (let i = 0; i < length; i++) elements.push(this.#value());
+    this.#depth--;
+    return elements;
+  }
+
+  #simple(information: number): boolean | null {
+    switch (information) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 22:
+        return null;
+      default:
+        return this.#fail("DECODE_NOT_CANONICAL");
+    }
+  }
+
+  #length(information: number): number {
+    const length = this.#argument(information);
+    return typeof length === "number" ? length : this.#fail("DECODE_TRUNCATED");
+  }
+
+  /** The argument of a head; a bigint only beyond the safe integers. */
+  #argument(information: number): number | bigint {
+    switch (information) {
+      case 24:
+        return this.#shortest(this.#byte(), 24);
+      case 25:
+        return this.#shortest(this.#uint(2), 0x100);
+      case 26:
+        return this.#shortest(this.#uint(4), 0x10000);
+      case 27:
+        return this.#long();
+      default:
+        return information < 24 ? information : this.#fail("DECODE_NOT_CANONICAL");
+    }
+  }
+
+  #long(): number | bigint {
+    const high = this.#uint(4);
+    const low = this.#uint(4);
+    if (high === 0) this.#fail("DECODE_NOT_CANONICAL");
+    return high < 0x200000 ? high * 0x1_0000_0000 + low : (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  #shortest(argument: number, least: number): number {
+    return argument < least ? this.#fail("DECODE_NOT_CANONICAL") : argument;
+  }
+
+  #uint(length: number): number {
+    let value = 0;
+    for (let i = 0; i < length; i++) value = value * 0x100 + this.#byte();
+    return value;
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#offset];
+    if (byte === undefined) return this.#fail("DECODE_TRUNCATED");
+    this.#offset++;
+    return byte;
+  }
+
+  #take(length: number): Uint8Array {
+    const start = this.#offset;
+    if (length > this.#bytes.length - start) this.#fail("DECODE_TRUNCATED");
+    this.#offset = start + length;
+    return this.#bytes.subarray(start, start + length);
+  }
+}
+
+function negative(argument: number | bigint): number | bigint {
+  const value = -1n - BigInt(argument);
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(value) : value;
+}

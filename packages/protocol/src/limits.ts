@@ -1,0 +1,35 @@
+/** What one party may make another party hold in memory. Whoever reads from a stranger checks these first. */
+export const limits = {
+  /** One WebSocket frame, either way. */
+  frameBytes: 256 * 1024,
+  /** One MLSMessage that carries content. */
+  messageBytes: 64 * 1024,
+  /** One record: nonce, sealed copy of the content, tag. */
+  recordBytes: 64 * 1024,
+  /** One uploaded label with its capsules. */
+  sealedBucketBytes: 4 * 1024,
+  /** One Commit as an MLSMessage. */
+  commitBytes: 64 * 1024,
+  /** One Welcome with its ratchet tree. */
+  welcomeBytes: 112 * 1024,
+  /** Devices that one Commit adds or removes. */
+  devicesPerCommit: 256,
+  /** Accounts in one roster. */
+  accountsPerConversation: 512,
+  /** Capsules of one bucket, which is quorums of one policy. */
+  capsulesPerBucket: 16,
+  /** Items in one frame of delivery. */
+  itemsPerFrame: 64,
+  /** Steps of a Merkle path. */
+  pathLength: 63,
+  /** Characters of a handle. */
+  handleLength: 64,
+  /** Devices of one account. */
+  devicesPerAccount: 32,
+  /** KeyPackages in one upload. */
+  keyPackagesPerUpload: 128,
+  /** Accounts whose KeyPackages one request claims. */
+  accountsPerClaim: 64,
+  /** One JSON body. */
+  bodyBytes: 1024 * 1024,
+} as const;
