@@ -8,7 +8,20 @@ import type {
   Joining,
   Random,
 } from "@portcullis/protocol";
+import { createGroup } from "ts-mls";
+import { contextExtensions } from "./context.ts";
+import { readFreshEpoch, type FreshEpoch } from "./epoch.ts";
+import { restoreGroup, startEpoch } from "./group.ts";
+import { joinEpoch } from "./join.ts";
+import {
+  encodeKeyPackage,
+  encodeKeyPackageSecrets,
+  generateKeyPackage,
+  keyPackageReference,
+} from "./key-package.ts";
 import type { CryptoProvider, Eventually } from "./provider.ts";
+import type { Setting } from "./setting.ts";
+import { createClientConfig } from "./ts-mls.ts";
 
 /** This device, as it stands on its leaf. */
 export interface MlsDevice {
@@ -132,7 +145,7 @@ export interface MlsEngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly device: MlsDevice;
-  /** Throws unless the device and its key stand in the account's logged device list. Called for each leaf that is new to us. */
+  /** Throws unless the device and its key stand in the account's logged device list. Called for each leaf that a Commit or Welcome brings. */
   readonly validateMember: (leaf: LeafIdentity) => Promise<void>;
 }
 
@@ -154,4 +167,57 @@ export interface MlsEngine {
     readonly snapshot: Uint8Array;
     readonly ratchets: readonly RatchetRow[];
   }): Promise<MlsGroup>;
+}
+
+/** The MLS of one device: suite 0x0001 of RFC 9420, with the precautions of spec/mls.md. */
+export function createMlsEngine(options: MlsEngineOptions): MlsEngine {
+  const { provider, clock, random, device, validateMember } = options;
+  const cipherSuite = provider.cipherSuite(random);
+  const { primitives } = provider;
+  const clientConfig = createClientConfig(validateMember);
+  const setting: Setting = { primitives, cipherSuite, clientConfig, clock, random, device };
+  return {
+    async createKeyPackage() {
+      const { keyPackage, secrets } = await generateKeyPackage(cipherSuite, device, clock.now());
+      return {
+        keyPackage: encodeKeyPackage(keyPackage),
+        reference: await keyPackageReference(cipherSuite, keyPackage),
+        secrets: encodeKeyPackageSecrets(secrets),
+      };
+    },
+    async createGroup({ conversationId, terms }) {
+      return startEpoch(setting, await createEpochZero(setting, conversationId, terms));
+    },
+    async join({ welcome, keyPackages }) {
+      const { fresh, joining, reference } = await joinEpoch(setting, welcome, keyPackages);
+      return { ...startEpoch(setting, fresh), joining, reference };
+    },
+    async restore({ snapshot, ratchets }) {
+      return restoreGroup(setting, snapshot, ratchets);
+    },
+  };
+}
+
+async function createEpochZero(
+  setting: Setting,
+  conversationId: ConversationId,
+  terms: ConversationTerms,
+): Promise<FreshEpoch> {
+  const { cipherSuite, clientConfig, device, clock } = setting;
+  const { keyPackage, secrets } = await generateKeyPackage(cipherSuite, device, clock.now());
+  const privateKeys = {
+    initPrivateKey: secrets.initPrivateKey,
+    hpkePrivateKey: secrets.leafPrivateKey,
+    signaturePrivateKey: device.signingKey.seed,
+  };
+  const extensions = contextExtensions(terms);
+  const state = await createGroup(
+    conversationId,
+    keyPackage,
+    privateKeys,
+    extensions,
+    cipherSuite,
+    clientConfig,
+  );
+  return readFreshEpoch(state, (leafIndex) => state.secretTree[2 * leafIndex]);
 }
