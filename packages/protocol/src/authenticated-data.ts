@@ -1,5 +1,6 @@
 import type { BucketStart } from "./bucket.ts";
-import { decodeCbor, encodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+import { decodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+import { encodeCbor } from "./cbor-encoder.ts";
 import {
   asAccountId,
   asDeviceId,

@@ -1,5 +1,5 @@
-import { fromUtf8 } from "./bytes.ts";
-import type { CborValue } from "./cbor.ts";
+import { compareBytes, fromUtf8 } from "./bytes.ts";
+import type { CborKey, CborValue } from "./cbor.ts";
 import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
 
 const MAXIMUM_DEPTH = 16;
@@ -7,7 +7,8 @@ const MAXIMUM_DEPTH = 16;
 /**
  * Reads deterministic CBOR in one pass: every head must be the shortest, every length definite, every text UTF-8, so
  * that what it accepts has one encoding only and nothing need be encoded again to find out. RFC 8949 section 4.2.
- * Tags, floating point, undefined and maps are not in our subset. Byte strings are copies, so that what is kept does
+ * Tags, floating point and undefined are not in our subset; maps are, for content only, with integer and text keys
+ * in bytewise order. Byte strings are copies, so that what is kept does
  * not hold the frame that it came in.
  */
 export class CborDecoder {
@@ -47,6 +48,8 @@ export class CborDecoder {
         return fromUtf8(this.#take(this.#length(information)));
       case 4:
         return this.#array(this.#length(information));
+      case 5:
+        return this.#map(this.#length(information));
       case 7:
         return this.#simple(information);
       default:
@@ -55,13 +58,36 @@ export class CborDecoder {
   }
 
   #array(length: number): CborValue[] {
-    // Each element takes a byte at least: refused before room is made for what cannot be there.
-    if (length > this.#bytes.length - this.#offset) this.#fail("DECODE_TRUNCATED");
-    if (++this.#depth > MAXIMUM_DEPTH) this.#fail("DECODE_SHAPE");
+    this.#enter(length);
     const elements: CborValue[] = [];
     for (let i = 0; i < length; i++) elements.push(this.#value());
     this.#depth--;
     return elements;
+  }
+
+  #map(length: number): ReadonlyMap<CborKey, CborValue> {
+    this.#enter(length);
+    const entries = new Map<CborKey, CborValue>();
+    let previous: Uint8Array | undefined;
+    for (let i = 0; i < length; i++) {
+      const start = this.#offset;
+      const key = this.#value();
+      const encoded = this.#bytes.subarray(start, this.#offset);
+      if (typeof key !== "number" && typeof key !== "bigint" && typeof key !== "string")
+        return this.#fail("DECODE_SHAPE");
+      if (previous !== undefined && compareBytes(previous, encoded) >= 0)
+        return this.#fail("DECODE_NOT_CANONICAL");
+      previous = encoded;
+      entries.set(key, this.#value());
+    }
+    this.#depth--;
+    return entries;
+  }
+
+  /** Each element takes a byte at least: refused before room is made for what cannot be there. */
+  #enter(length: number): void {
+    if (length > this.#bytes.length - this.#offset) this.#fail("DECODE_TRUNCATED");
+    if (++this.#depth > MAXIMUM_DEPTH) this.#fail("DECODE_SHAPE");
   }
 
   #simple(information: number): boolean | null {

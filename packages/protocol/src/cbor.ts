@@ -1,14 +1,18 @@
-import { encode, rfc8949EncodeOptions } from "cborg";
 import { CborDecoder } from "./cbor-decoder.ts";
 import { ProtocolError } from "./errors.ts";
 
-/** What our own structures are made of: arrays rather than maps, so that a field has one place and no name on the wire. */
-export type CborValue = number | bigint | string | boolean | null | Uint8Array | readonly CborValue[];
+export type CborKey = number | bigint | string;
 
-/** Deterministic CBOR. RFC 8949 section 4.2. */
-export function encodeCbor(value: CborValue): Uint8Array {
-  return encode(value, rfc8949EncodeOptions);
-}
+/** What our own structures are made of: arrays rather than maps, so that a field has one place and no name on the wire. */
+export type CborValue =
+  | number
+  | bigint
+  | string
+  | boolean
+  | null
+  | Uint8Array
+  | readonly CborValue[]
+  | ReadonlyMap<CborKey, CborValue>;
 
 /** The head of an array of `length` elements, for a sender that has those elements encoded already. */
 export function encodeCborArrayHead(length: number): Uint8Array {

@@ -1,4 +1,5 @@
-import { decodeCbor, encodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+import { decodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+import { encodeCbor } from "./cbor-encoder.ts";
 import { equalBytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import type { ClientFrame, CommitFrame, DeviceWelcome, SendFrame } from "./frames.ts";

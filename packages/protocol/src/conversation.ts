@@ -1,5 +1,6 @@
 import type { BucketStart } from "./bucket.ts";
-import { decodeCbor, encodeCbor, FieldReader } from "./cbor.ts";
+import { decodeCbor, FieldReader } from "./cbor.ts";
+import { encodeCbor } from "./cbor-encoder.ts";
 import { ProtocolError } from "./errors.ts";
 import { asPolicyId, type PolicyId } from "./identifiers.ts";
 

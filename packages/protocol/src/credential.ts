@@ -1,5 +1,6 @@
 import type { DeviceReference } from "./authenticated-data.ts";
-import { decodeCbor, encodeCbor, FieldReader } from "./cbor.ts";
+import { decodeCbor, FieldReader } from "./cbor.ts";
+import { encodeCbor } from "./cbor-encoder.ts";
 import { asAccountId, asDeviceId } from "./identifiers.ts";
 
 const LEAF = "portcullis/leaf/v1";

@@ -22,7 +22,8 @@ export {
   toHex,
   utf8,
 } from "./bytes.ts";
-export { decodeCbor, encodeCbor, FieldReader, type CborValue } from "./cbor.ts";
+export { decodeCbor, FieldReader, type CborKey, type CborValue } from "./cbor.ts";
+export { encodeCbor } from "./cbor-encoder.ts";
 export { decodeClientFrame, encodeClientFrame } from "./client-frames.ts";
 export type { Clock, Random } from "./clock.ts";
 export {

@@ -1,5 +1,6 @@
 import { concatBytes } from "./bytes.ts";
-import { decodeCbor, encodeCbor, encodeCborArrayHead, FieldReader, type CborValue } from "./cbor.ts";
+import { decodeCbor, encodeCborArrayHead, FieldReader, type CborValue } from "./cbor.ts";
+import { encodeCbor } from "./cbor-encoder.ts";
 import { ProtocolError } from "./errors.ts";
 import type { AcceptedFrame, Item, ServerFrame } from "./frames.ts";
 import { readReceipt, receiptFields } from "./frank.ts";

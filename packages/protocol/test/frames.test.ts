@@ -23,10 +23,12 @@ import { assertDecoder } from "@portcullis/testkit";
 
 type Model<T> = { [K in keyof T]: fc.Arbitrary<T[K]> };
 const record = <T extends object>(model: Model<T>): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
+  fc.record(model, { noNullPrototype: true });
 /** Each field is there or not, never there and undefined. */
 const partial = <T extends object>(model: Model<T>): fc.Arbitrary<Partial<T>> =>
   fc.record(model, { noNullPrototype: true, requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
+
+const merge = <A extends object, B extends object>([a, b]: [A, B]): A & B => ({ ...a, ...b });
 
 const of = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length });
@@ -44,17 +46,22 @@ const receipt: fc.Arbitrary<Receipt> = record({
   batchSize: fc.nat(1000),
   path: fc.array(of(32), { maxLength: 3 }),
   rootSignature: of(64),
-}).map((value) => ({ ...value, batchSize: value.batchIndex + value.batchSize + 1 }));
+}).filter(({ batchIndex, batchSize }) => batchIndex < batchSize);
 
 const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   record({ type: fc.constant("hello" as const), token: fc.string() }),
-  record({
-    type: fc.constant("send" as const),
-    requestId: count,
-    conversationId,
-    messageId,
-    message: bytes,
-  }).chain((frame) => partial({ record: bytes, sealedBucket: bytes }).map((rest) => ({ ...frame, ...rest }))),
+  fc
+    .tuple(
+      record({
+        type: fc.constant("send" as const),
+        requestId: count,
+        conversationId,
+        messageId,
+        message: bytes,
+      }),
+      partial({ record: bytes, sealedBucket: bytes }),
+    )
+    .map(merge),
   record({
     type: fc.constant("commit" as const),
     requestId: count,
@@ -67,22 +74,28 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   record({ type: fc.constant("cursor" as const), conversationId, sequence: count }),
 );
 
-const item: fc.Arbitrary<Item> = record({
-  sequence: count,
-  kind: fc.constantFrom("message" as const, "commit" as const),
-  senderAccountId: accountId,
-  senderDeviceId: deviceId,
-  messageId,
-  acceptedAtMs: count,
-}).chain((fields) =>
-  partial({ message: bytes, record: bytes, receipt }).map((rest) => ({ ...fields, ...rest })),
-);
+const item: fc.Arbitrary<Item> = fc
+  .tuple(
+    record({
+      sequence: count,
+      kind: fc.constantFrom("message" as const, "commit" as const),
+      senderAccountId: accountId,
+      senderDeviceId: deviceId,
+      messageId,
+      acceptedAtMs: count,
+    }),
+    partial({ message: bytes, record: bytes, receipt }),
+  )
+  .map(merge);
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
   record({ type: fc.constant("ready" as const) }),
-  record({ type: fc.constant("accepted" as const), requestId: count, conversationId, sequence: count }).chain(
-    (frame) => partial({ receipt }).map((rest) => ({ ...frame, ...rest })),
-  ),
+  fc
+    .tuple(
+      record({ type: fc.constant("accepted" as const), requestId: count, conversationId, sequence: count }),
+      partial({ receipt }),
+    )
+    .map(merge),
   record({ type: fc.constant("rejected" as const), requestId: count, code: fc.string({ maxLength: 30 }) }),
   record({
     type: fc.constant("items" as const),

@@ -1,0 +1,17 @@
+export { decodeMimiContent } from "./decode.ts";
+export { decodeDerivedValues, encodeDerivedValues, type MessageDerivedValues } from "./derived-values.ts";
+export { encodeMimiContent } from "./encode.ts";
+export { mimiMessageId, mimiMessageIdInput } from "./message-id.ts";
+export {
+  dispositions,
+  type Expiration,
+  type Extensions,
+  type ExternalPart,
+  type MimiContent,
+  type MultiPart,
+  type NestedPart,
+  type NullPart,
+  type PartSemantics,
+  type SinglePart,
+} from "./mimi-content.ts";
+export { textMessage, textOf, type TextMessage } from "./text-message.ts";
