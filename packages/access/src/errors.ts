@@ -12,7 +12,7 @@ const foundationErrors = {
   DOCUMENT_SIGNATURE_INVALID: "A signature on the document is wrong.",
   DOCUMENT_PAYLOADS_DIFFER: "The signatures are over different documents.",
   POLICY_ID: "The policy is not the one that was asked for.",
-  POLICY_THRESHOLD: "A threshold is not within one and the number of those who count toward it.",
+  POLICY_THRESHOLD: "A threshold is too low, or higher than the number of those who count toward it.",
   POLICY_NAME_REPEATED: "A name stands twice in the policy.",
   POLICY_KEY_REPEATED: "A key stands twice in the policy.",
   POLICY_BUCKET_LENGTH: "The bucket length does not divide a day into whole buckets.",
@@ -49,7 +49,63 @@ const foundationErrors = {
   CEREMONY_SHARE: "A secret share does not open, or is not of its owner.",
 } as const;
 
-export const accessErrors = { ...foundationErrors } as const;
+/** Orders, custodians, notices, opening. */
+const orderErrors = {
+  ORDER_SHAPE: "The order does not say clearly what it is about.",
+  ORDER_POLICY: "The order is made under another policy.",
+  ORDER_ISSUER_AUTHORITY: "No issuing authority of this id was logged and valid when the order was issued.",
+  ORDER_ISSUER_SIGNATURE: "The issuing authority's signature is missing or wrong.",
+  ORDER_JUDGE_AUTHORITY: "No judge of this id was logged and valid when the order was issued.",
+  ORDER_JUDGE_SIGNATURE: "The judge's signature is missing or wrong.",
+  ORDER_JUDGE_NOT_INDEPENDENT: "The judge's key is the issuing authority's.",
+  ORDER_SCOPE_UNALIGNED: "The order's period does not begin and end with a bucket.",
+  ORDER_SCOPE_REVERSED: "The order's period ends before it begins.",
+  ORDER_SCOPE_TOO_LONG: "The order's period is longer than the policy allows.",
+  ORDER_SCOPE_REASON: "The order asks for a whole conversation and does not say why.",
+  ORDER_SCOPE_NOT_CLOSED: "The last bucket of the order's period is not closed yet.",
+  ORDER_WILDCARD: "The order names everybody or everything instead of somebody and something.",
+  ORDER_QUOTA_ACCOUNTS: "The order names more accounts than the policy allows.",
+  ORDER_QUOTA_CONVERSATIONS: "The order names more conversations than the policy allows.",
+  ORDER_QUOTA_LABELS: "The order covers more buckets than the policy allows.",
+  ORDER_QUOTA_ORDERS: "The ledger holds as many orders of the last 30 days as the policy allows.",
+  ORDER_RECIPIENT_KEY: "A key of the order's recipient is none that could be used.",
+  ORDER_NOTICE_MISSING: "The order does not come with one sealed notice for each named account.",
+  ORDER_NOTICE_HASH: "A sealed notice is not the one that the order commits to.",
+  ORDER_NOTICE_LATE: "The notice is due later than the policy allows.",
+  ORDER_FROM_FUTURE: "The order is dated in the future.",
+  ORDER_EXPIRED: "The order has expired.",
+  ORDER_REPLAYED: "An order of this id stands in the ledger already.",
+  ORDER_NOT_IN_LEDGER: "The order does not stand in the ledger.",
+  ORDER_WITNESS_QUORUM: "Too few witnesses cosigned the ledger that holds the order.",
+  ORDER_COSIGNATURE_AGE: "Too few witnesses cosigned the ledger recently.",
+  ORDER_ACCOUNT_NOT_MEMBER: "A named account was no member of the conversation at the time.",
+  ORDER_CONVERSATION_SEALED: "The conversation is sealed: nobody can open it.",
+  ORDER_TARGETS: "What the server offers is not exactly what the order names.",
+  ORDER_LABEL_OUT_OF_SCOPE: "A bucket that the server offers lies outside the order's scope.",
+  ORDER_NOTHING_TO_OPEN: "Within its scope the order finds nothing.",
+  ORDER_NOT_APPROVED: "This custodian has not approved the order.",
+  ORDER_QUORUM_SHORT: "Too few custodians of a quorum have approved the same buckets in the ledger.",
+  CUSTODIAN_UNKNOWN: "The policy does not list this custodian, or not with this key.",
+  CUSTODIAN_FROZEN: "The ledger holds an entry that nobody opened to this custodian: it releases nothing.",
+  CUSTODIAN_SHARE_MISSING: "The custodian does not hold its share of a keyset.",
+  LEDGER_FORKED: "The ledger shown is not the continuation of the ledger seen before.",
+  APPROVAL_CUSTODIAN: "The approval or release is not by a custodian of this policy.",
+  NOTICE_NOT_DUE: "The notice may not be published yet.",
+  NOTICE_MALFORMED: "The sealed notice opens to something that is no notice.",
+  BATCH_UNREADABLE:
+    "The batch of shares does not open with the recipient's key for this order and custodian.",
+  BATCH_NOT_RELEASED: "The custodian's release in the ledger is not about this batch.",
+  SHARE_CHEAT: "A custodian released a share that is not its own share of this bucket.",
+  SHARE_PROOF: "The share is sound: this is no proof of a cheat.",
+  OPENING_SHARES_SHORT: "There are too few sound shares to open a bucket.",
+  OPENING_ITEM: "An item is of no bucket that the order covers.",
+  OPENING_CONTENT: "The content names another sender or another conversation than its label.",
+  OPENING_DEVICE: "The device that signed stands in no proven device list of its account.",
+  OPENING_FRANK: "The server's receipt does not vouch for this message.",
+  OPENING_TIME: "The server accepted the message outside its bucket.",
+} as const;
+
+export const accessErrors = { ...foundationErrors, ...orderErrors } as const;
 
 export type AccessErrorCode = keyof typeof accessErrors;
 

@@ -16,6 +16,8 @@ import { AccessError } from "./errors.ts";
 
 const DAY_SECONDS = 86_400;
 const SHORTEST_BUCKET_SECONDS = 60;
+/** A quorum of one would be a single party that opens its part alone. */
+const LOWEST_THRESHOLD = 2;
 
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 });
 
@@ -127,7 +129,8 @@ function checkPolicy(policy: Policy): LedgerKeys {
 
 function checkThresholds(policy: Policy): void {
   for (const { name, threshold, custodians } of policy.quorums)
-    if (threshold > custodians.length) throw new AccessError("POLICY_THRESHOLD", { quorum: name });
+    if (threshold < LOWEST_THRESHOLD || threshold > custodians.length)
+      throw new AccessError("POLICY_THRESHOLD", { quorum: name });
   if (policy.witnessThreshold > policy.witnesses.length)
     throw new AccessError("POLICY_THRESHOLD", { of: "witnesses" });
 }
