@@ -13,7 +13,7 @@ export const LIFETIME_BACK_SECONDS = 3600;
 
 /**
  * How ts-mls is told to behave. Its defaults accept every credential, keep skipped secrets, four old epochs (0 would
- * mean all of them) and do not look at lifetimes of KeyPackages that others add (MLS-03, MLS-13, MLS-21, MLS-22).
+ * mean all of them) and do not look at lifetimes of KeyPackages that others add (MLS-03, MLS-13, MLS-21, MLS-30).
  */
 export function createClientConfig(validateMember: (leaf: LeafIdentity) => Promise<void>): ClientConfig {
   return {
@@ -30,18 +30,32 @@ export function createClientConfig(validateMember: (leaf: LeafIdentity) => Promi
     paddingConfig: defaultPaddingConfig,
     authService: {
       async validateCredential(credential: Credential, signaturePublicKey: Uint8Array): Promise<boolean> {
-        await validateMember(decodeCredential(credential, signaturePublicKey));
+        const leaf = decodeCredential(credential, signaturePublicKey);
+        await validateMember(leaf).catch((error: unknown) => {
+          throw new Refusal(error);
+        });
         return true;
       },
     },
   };
 }
 
-/** Runs a step of ts-mls, and gives its errors a code of ours; our own errors pass. */
+/** Carries what `validateMember` threw through ts-mls. */
+class Refusal extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super("the caller refused a member");
+    this.thrown = thrown;
+  }
+}
+
+/** Runs a step of ts-mls, and gives its errors a code of ours; our own errors, and what the caller threw, pass. */
 export async function tsMls<T>(code: MlsErrorCode, step: () => Promise<T> | T): Promise<T> {
   try {
     return await step();
   } catch (error) {
+    if (error instanceof Refusal) throw error.thrown;
     if (error instanceof PortcullisError) throw error;
     throw new MlsError(code, { reason: error instanceof Error ? error.message : "unknown" });
   }
