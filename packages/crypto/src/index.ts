@@ -1,4 +1,12 @@
 export { aeadOpen, aeadSeal } from "./aead.ts";
+export {
+  CAPSULE_BYTES,
+  deriveBucketKey,
+  encapsulate,
+  verifyCapsule,
+  type VerifiedCapsule,
+} from "./capsule.ts";
+export { DkgParticipant, type DkgResult } from "./dkg.ts";
 export { CryptoError, cryptoErrors, type CryptoErrorCode } from "./errors.ts";
 export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, wipe } from "./hash.ts";
 export {
@@ -10,6 +18,15 @@ export {
   rootFromPath,
   type MerkleTree,
 } from "./merkle.ts";
+export type { KeysetPublic, QuorumKey } from "./quorum.ts";
+export {
+  combineShares,
+  createShare,
+  SHARE_BYTES,
+  verifyShare,
+  type SecretShare,
+  type VerifiedShare,
+} from "./share.ts";
 export {
   generateSigningKey,
   sign,
