@@ -94,6 +94,7 @@ export async function tsMlsMessage(
   plaintext: Uint8Array,
   authenticatedData: Uint8Array,
   leafIndex = state.privatePath.leafIndex,
+  suite = cipherSuite,
 ): Promise<Uint8Array> {
   const sealed = await protectApplicationData(
     state.signaturePrivateKey,
@@ -104,7 +105,7 @@ export async function tsMlsMessage(
     state.secretTree,
     leafIndex,
     state.clientConfig.paddingConfig,
-    cipherSuite,
+    suite,
   );
   return privateMessage(sealed.privateMessage);
 }

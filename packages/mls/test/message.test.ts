@@ -127,19 +127,20 @@ test("MLS-23: padding that is not all zeros is refused", async () => {
   const { people, epochs } = await converse([person(), person()]);
   const [alice, bob] = epochs;
   const state = rawState(alice!, people[0]!);
-  const { encryptAead } = cipherSuite.hpke;
-  const padded = {
-    ...state,
-    clientConfig: { ...state.clientConfig, paddingConfig: { kind: "alwaysPad" as const, paddingLength: 8 } },
-  };
+  const paddingConfig = { kind: "alwaysPad" as const, paddingLength: 8 };
+  const padded = { ...state, clientConfig: { ...state.clientConfig, paddingConfig } };
   const good = await tsMlsMessage(padded, utf8("hello"), NOTHING);
-  cipherSuite.hpke.encryptAead = (key, nonce, aad, plaintext) => {
-    if (plaintext.length > 12) plaintext[plaintext.length - 1] = 1;
-    return encryptAead(key, nonce, aad, plaintext);
+  const { hpke } = cipherSuite;
+  const dirty: typeof hpke = {
+    ...hpke,
+    encryptAead: (key, nonce, aad, plaintext) => {
+      // Sender data, the other thing that is encrypted, has 12 bytes and no padding.
+      if (plaintext.length > 12) plaintext[plaintext.length - 1] = 1;
+      return hpke.encryptAead(key, nonce, aad, plaintext);
+    },
   };
-  const bad = await tsMlsMessage(padded, utf8("hello"), NOTHING).finally(() => {
-    cipherSuite.hpke.encryptAead = encryptAead;
-  });
+  const suite = { ...cipherSuite, hpke: dirty };
+  const bad = await tsMlsMessage(padded, utf8("hello"), NOTHING, alice!.group.ownLeaf, suite);
   await assert.rejects(bob!.group.unprotect(bad), coded("MLS_PADDING"));
   assert.deepEqual((await bob!.group.unprotect(good)).plaintext, utf8("hello"));
 });
