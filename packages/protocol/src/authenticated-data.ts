@@ -1,6 +1,7 @@
 import type { BucketStart } from "./bucket.ts";
 import { decodeCbor, FieldReader, type CborValue } from "./cbor.ts";
 import { encodeCbor } from "./cbor-encoder.ts";
+import { ProtocolError } from "./errors.ts";
 import {
   asAccountId,
   asDeviceId,
@@ -52,7 +53,7 @@ export function encodeMessageData(data: MessageData): Uint8Array {
   ]);
 }
 
-/** @throws ProtocolError DECODE_* */
+/** @throws ProtocolError DECODE_*; DECODE_SHAPE when one hash of a record stands without the other */
 export function decodeMessageData(bytes: Uint8Array): MessageData {
   const what = "message data";
   const reader = new FieldReader(decodeCbor(bytes, what), what, 6);
@@ -62,6 +63,8 @@ export function decodeMessageData(bytes: Uint8Array): MessageData {
   const bucketStart = reader.integer();
   const sealedBucketHash = reader.optionalBytes(32);
   const recordHash = reader.optionalBytes(32);
+  if ((sealedBucketHash === undefined) !== (recordHash === undefined))
+    throw new ProtocolError("DECODE_SHAPE", { what, field: "recordHash" });
   return {
     messageId,
     frankingTag,

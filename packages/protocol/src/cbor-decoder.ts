@@ -3,13 +3,15 @@ import type { CborKey, CborValue } from "./cbor.ts";
 import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
 
 const MAXIMUM_DEPTH = 16;
+/** Up to here bytes are copied by a loop: an engine's own copy would make a buffer outside its heap, 20 times dearer. */
+const SHORT = 64;
 
 /**
  * Reads deterministic CBOR in one pass: every head must be the shortest, every length definite, every text UTF-8, so
  * that what it accepts has one encoding only and nothing need be encoded again to find out. RFC 8949 section 4.2.
  * Tags, floating point and undefined are not in our subset; maps are, for content only, with integer and text keys
- * in bytewise order. Byte strings are copies, so that what is kept does
- * not hold the frame that it came in.
+ * in bytewise order. Long byte strings are views of the
+ * input, short ones (keys, hashes, ids) copies.
  */
 export class CborDecoder {
   readonly #bytes: Uint8Array;
@@ -43,9 +45,9 @@ export class CborDecoder {
       case 1:
         return negative(this.#argument(information));
       case 2:
-        return this.#take(this.#length(information)).slice();
+        return this.#byteString(this.#length(information));
       case 3:
-        return fromUtf8(this.#take(this.#length(information)));
+        return this.#text(this.#length(information));
       case 4:
         return this.#array(this.#length(information));
       case 5:
@@ -148,11 +150,32 @@ export class CborDecoder {
     return byte;
   }
 
-  #take(length: number): Uint8Array {
+  /** Moves behind the next `length` bytes and says where they start. */
+  #advance(length: number): number {
     const start = this.#offset;
     if (length > this.#bytes.length - start) this.#fail("DECODE_TRUNCATED");
     this.#offset = start + length;
-    return this.#bytes.subarray(start, start + length);
+    return start;
+  }
+
+  #byteString(length: number): Uint8Array {
+    const start = this.#advance(length);
+    if (length > SHORT) return this.#bytes.subarray(start, this.#offset);
+    const copy = new Uint8Array(length);
+    for (let i = 0; i < length; i++) copy[i] = this.#bytes[start + i] as number;
+    return copy;
+  }
+
+  #text(length: number): string {
+    const start = this.#advance(length);
+    const shortEnd = length <= SHORT ? this.#offset : start;
+    let text = "";
+    for (let i = start; i < shortEnd; i++) {
+      const unit = this.#bytes[i] as number;
+      if (unit >= 0x80) break;
+      text += String.fromCharCode(unit);
+    }
+    return text.length === length ? text : fromUtf8(this.#bytes.subarray(start, this.#offset));
   }
 }
 

@@ -22,8 +22,7 @@ import {
 import { assertDecoder } from "@portcullis/testkit";
 
 type Model<T> = { [K in keyof T]: fc.Arbitrary<T[K]> };
-const record = <T extends object>(model: Model<T>): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true });
+const record = <T extends object>(model: Model<T>) => fc.record<T>(model, { noNullPrototype: true });
 /** Each field is there or not, never there and undefined. */
 const partial = <T extends object>(model: Model<T>): fc.Arbitrary<Partial<T>> =>
   fc.record(model, { noNullPrototype: true, requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
