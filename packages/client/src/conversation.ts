@@ -1,0 +1,374 @@
+import type { EpochStart } from "@portcullis/mls";
+import {
+  bucketStartAt,
+  equalBytes,
+  PortcullisError,
+  type ConversationClass,
+  type ConversationId,
+  type Item,
+  type WelcomeFrame,
+} from "@portcullis/protocol";
+import { Batch } from "./batch.ts";
+import { checkCommit, isRosterOf, isSameDevice, rosterOf, senderOf } from "./commit-check.ts";
+import { encodeConversationRecord, type ConversationRecord } from "./conversation-record.ts";
+import { Epoch, type EpochFacts } from "./epoch.ts";
+import { ClientError, isTransient } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { Lane } from "./lane.ts";
+import { MessageIntake } from "./message-intake.ts";
+import type { Addition, OutboxEntry } from "./outbox-entry.ts";
+import { Outbox, type Accepted } from "./outbox.ts";
+import { secretNames, type SecretNames } from "./secret-names.ts";
+import { Watchers } from "./watchers.ts";
+
+const ITEMS_PER_WRITE = 256;
+
+/** What the store held of a conversation. */
+export interface StoredConversation {
+  readonly record: ConversationRecord;
+  readonly cursor: number;
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly outbox: readonly { readonly place: number; readonly entry: OutboxEntry }[];
+}
+
+/**
+ * One conversation on one device: its current epoch, its cursor and its outbox. Everything that changes it runs in its
+ * lane, one thing after the other; every change is durable before anybody is told.
+ */
+export class Conversation {
+  readonly id: ConversationId;
+  readonly names: SecretNames;
+  readonly outbox: Outbox;
+  readonly watchers = new Watchers();
+  readonly #host: Host;
+  readonly #lane = new Lane();
+  readonly #intake: MessageIntake;
+  #record: ConversationRecord | undefined;
+  #epoch: Epoch | undefined;
+  #cursor = 0;
+  #latestMs = 0;
+  #incoming: Item[] = [];
+  /** While creating: the server knows of it. */
+  #announced = false;
+
+  constructor(host: Host, id: ConversationId, stored?: StoredConversation) {
+    this.#host = host;
+    this.id = id;
+    this.names = secretNames(id);
+    this.#record = stored?.record;
+    this.#cursor = stored?.cursor ?? 0;
+    this.#intake = new MessageIntake(host, id);
+    const pending = stored?.secrets.get(this.names.pending);
+    this.outbox = new Outbox(host, this, { entries: stored?.outbox ?? [], pending });
+    if (stored !== undefined) this.run(() => this.#restore(stored));
+  }
+
+  /** Undefined until this device has joined or created it. */
+  get record(): ConversationRecord | undefined {
+    return this.#record;
+  }
+
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
+  get sendingEpoch(): Epoch | undefined {
+    const condition = this.#record?.condition;
+    return condition === "open" || this.#announced ? this.#epoch : undefined;
+  }
+
+  get isIdle(): boolean {
+    return this.outbox.isEmpty && this.#incoming.length === 0;
+  }
+
+  /** Runs a task in the lane; what it throws stops the client, for then nobody knows what state things are in. */
+  run(task: () => Promise<void>): void {
+    this.#lane
+      .run(task)
+      .catch((error: unknown) => this.#host.stop(error))
+      .finally(() => this.watchers.look());
+  }
+
+  drained(): Promise<void> {
+    return this.#lane.drained();
+  }
+
+  /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
+  async create(conversationClass: ConversationClass, add: readonly Addition[]): Promise<void> {
+    const { clock, engine, provider } = this.#host;
+    const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
+    const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
+    const start = await engine.createGroup({ conversationId: this.id, terms });
+    const nowMs = clock.now();
+    const facts = {
+      startBucket: bucketStartAt(nowMs, provider.bucketSeconds),
+      startedAtMs: nowMs,
+      rosterRoot: new Uint8Array(32),
+    };
+    const batch = new Batch();
+    await this.#begin(batch, { start, facts, condition: "creating" });
+    await this.#host.write(batch.changes(this.#epoch, this.names));
+    batch.settle();
+    this.outbox.add({ kind: "commit", add, remove: [] }).catch(() => undefined);
+  }
+
+  /** The server lets this device in: what the Welcome holds is checked against what everybody else sees. */
+  join(frame: WelcomeFrame): void {
+    this.run(async () => {
+      if (this.#record === undefined) await this.#join(frame);
+      if (this.#record !== undefined) this.#tellCursor();
+    });
+  }
+
+  /** Items in the order of the sequence. They are taken in one transaction, as many as have come by then. */
+  receive(items: readonly Item[]): void {
+    for (const item of items) this.#incoming.push(item);
+    this.run(() => this.#deliver());
+  }
+
+  /** The connection broke: the server will deliver again from the cursor. */
+  disconnected(): void {
+    this.#incoming = [];
+  }
+
+  /** Sends what was stored but not answered, then what waits. */
+  connected(): void {
+    this.run(async () => {
+      if (!(await this.#announce())) return;
+      this.outbox.resend();
+      await this.outbox.flush();
+    });
+  }
+
+  send(applicationData: Uint8Array, frankingTag: Uint8Array): Promise<Accepted> {
+    return this.outbox.add({ kind: "message", applicationData, frankingTag });
+  }
+
+  /** Tells the server of a conversation that begins; again is the same as once. */
+  async #announce(): Promise<boolean> {
+    if (this.#record?.condition !== "creating") return true;
+    try {
+      await this.#host.announce(this.id, this.#record.class);
+      this.#announced = true;
+      return true;
+    } catch (error) {
+      if (isTransient(error)) this.#host.reconnect(error);
+      else this.watchers.fail(error);
+      return false;
+    }
+  }
+
+  async #restore(stored: StoredConversation): Promise<void> {
+    const { record, secrets } = stored;
+    if (record.condition !== "open" && record.condition !== "creating") return;
+    const { engine, provider } = this.#host;
+    const { startBucket, rosterRoot, epochStartedAtMs: startedAtMs } = record;
+    const facts = { startBucket, rosterRoot, startedAtMs };
+    this.#epoch = await Epoch.restore({ engine, names: this.names, secrets, facts, provider });
+    this.#latestMs = startedAtMs;
+    this.outbox.resume(this.#epoch);
+  }
+
+  async #join(frame: WelcomeFrame): Promise<void> {
+    try {
+      const { engine, keyPackages } = this.#host;
+      const { welcome } = frame;
+      const start = await engine.join({ welcome, keyPackages: (reference) => keyPackages.find(reference) });
+      const { startBucket, rosterKey } = start.joining;
+      this.#checkTerms(start.group.terms);
+      if (!isRosterOf(frame.roster, rosterKey, start.group.members))
+        throw new ClientError("CLIENT_WELCOME_ROSTER");
+      const { root: rosterRoot } = rosterOf(rosterKey, start.group.members);
+      const facts = { startBucket, rosterRoot, startedAtMs: startBucket * 1000 };
+      const batch = new Batch();
+      await this.#begin(batch, { start, facts, condition: "open" });
+      batch.add(keyPackages.spend(start.reference));
+      await this.#store(batch, frame.sequence);
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
+      this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
+    }
+  }
+
+  #checkTerms({ policyId, frankingKey }: Epoch["group"]["terms"]): void {
+    const { provider } = this.#host;
+    const ours = policyId === undefined || equalBytes(policyId, provider.demandPolicy().id);
+    if (!ours || !equalBytes(frankingKey, provider.frankingKey))
+      throw new ClientError("CLIENT_WELCOME_TERMS");
+  }
+
+  async #deliver(): Promise<void> {
+    if (this.sendingEpoch === undefined) this.#incoming = [];
+    const items = this.#incoming.splice(0, ITEMS_PER_WRITE);
+    if (items.length === 0) return;
+    const batch = new Batch();
+    const before = this.#cursor;
+    let cursor = before;
+    let trouble: unknown;
+    for (const item of items) {
+      if (item.sequence <= cursor) continue;
+      try {
+        if (item.sequence !== cursor + 1) throw new ClientError("CLIENT_ITEM_SEQUENCE", { cursor });
+        if (!(await this.#take(item, batch))) break;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        trouble = error;
+        break;
+      }
+      cursor = item.sequence;
+    }
+    if (cursor !== before || !batch.isEmpty) await this.#store(batch, cursor);
+    if (trouble !== undefined) this.#host.reconnect(trouble);
+    else if (this.#incoming.length > 0) this.run(() => this.#deliver());
+    await this.outbox.flush();
+  }
+
+  async #store(batch: Batch, cursor: number): Promise<void> {
+    const { id: conversationId } = this;
+    await this.#host.write([
+      ...batch.changes(this.#epoch, this.names),
+      { put: "cursor", conversationId, sequence: cursor },
+    ]);
+    this.#cursor = cursor;
+    this.#tellCursor();
+    batch.settle();
+  }
+
+  #tellCursor(): void {
+    this.#host.tell({ type: "cursor", conversationId: this.id, sequence: this.#cursor });
+  }
+
+  /** One item; false when nothing after it can be taken. */
+  async #take(item: Item, batch: Batch): Promise<boolean> {
+    const epoch = this.#epoch;
+    if (epoch === undefined || this.sendingEpoch === undefined) return false;
+    const own = isSameDevice(senderOf(item), this.#host.account);
+    if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
+    if (own) this.#confirm(item, batch);
+    else await this.#intake.open(epoch, item, batch);
+    this.#accepted(epoch, item, batch);
+    return true;
+  }
+
+  #accepted(epoch: Epoch, item: Item, batch: Batch): void {
+    this.#latestMs = Math.max(this.#latestMs, item.acceptedAtMs);
+    if (epoch.advance(bucketStartAt(item.acceptedAtMs, this.#host.provider.bucketSeconds)))
+      batch.touchChains();
+  }
+
+  #confirm(item: Item, batch: Batch): void {
+    const confirmed = this.outbox.confirm(item);
+    if (confirmed?.entry.intent.kind !== "message") return;
+    batch.add(...confirmed.changes);
+    const { applicationData } = confirmed.entry.intent;
+    this.#intake.confirm(item, { applicationData, receipt: confirmed.receipt }, batch);
+  }
+
+  async #merge(item: Item, batch: Batch): Promise<boolean> {
+    const taken = this.outbox.takeCommit(item);
+    if (taken === undefined || this.#epoch === undefined)
+      return this.#freeze(item, "CLIENT_COMMIT_LOST", batch);
+    const start = await this.#epoch.group.merge(taken.pending);
+    const { startBucket, rosterRoot } = taken.attempt;
+    const facts = { startBucket, rosterRoot, startedAtMs: item.acceptedAtMs };
+    await this.#begin(batch, { start, facts, condition: "open" });
+    batch.add(...taken.changes);
+    return true;
+  }
+
+  async #process(epoch: Epoch, item: Item, batch: Batch): Promise<boolean> {
+    try {
+      if (item.message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
+      let facts: EpochFacts | undefined;
+      const processed = await epoch.group.process(item.message, (summary) => {
+        const { startBucket, rosterRoot } = checkCommit(summary, {
+          sender: senderOf(item),
+          acceptedAtMs: item.acceptedAtMs,
+          before: epoch.group.members,
+          rosterKey: epoch.nextRosterKey,
+          bucketSeconds: this.#host.provider.bucketSeconds,
+        });
+        facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
+      });
+      if (processed.kind === "removed") return this.#leave(epoch, batch);
+      if (facts === undefined) throw new ClientError("CLIENT_COMMIT_MEMBERS");
+      await this.#begin(batch, { start: processed, facts, condition: "open" });
+      return true;
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || isTransient(error)) throw error;
+      return this.#freeze(item, error.code, batch);
+    }
+  }
+
+  /** The group steps into another epoch; its beginning is stored with the batch. */
+  async #begin(
+    batch: Batch,
+    next: { start: EpochStart; facts: EpochFacts; condition: "creating" | "open" },
+  ): Promise<void> {
+    const { start, facts, condition } = next;
+    const previous = this.#epoch;
+    const epoch = await Epoch.begin(start, facts, this.#host.provider);
+    const { group } = epoch;
+    const joined = condition === "open" && this.#record?.condition !== "open";
+    this.#epoch = epoch;
+    this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);
+    batch.replaceEpoch(previous);
+    this.#setRecord(batch, {
+      condition,
+      class: group.terms.class,
+      epoch: group.epoch,
+      startBucket: facts.startBucket,
+      epochStartedAtMs: facts.startedAtMs,
+      rosterRoot: facts.rosterRoot,
+    });
+    batch.add(...epoch.beginningChanges(this.names, start.snapshot, previous), ...this.outbox.rebase(epoch));
+    const { events } = this.#host;
+    const { id: conversationId } = this;
+    batch.afterwards(() => events.emit("epoch", { conversationId, epoch: group.epoch }));
+    if (joined) batch.afterwards(() => events.emit("conversation", { conversationId }));
+  }
+
+  #setRecord(batch: Batch, record: ConversationRecord): void {
+    this.#record = record;
+    const value = encodeConversationRecord(record);
+    batch.add({ put: "conversation", conversationId: this.id, value });
+  }
+
+  /** Nothing more is accepted, and everybody who looks can see why. The epoch's secrets stay, for a remedy. */
+  #freeze(item: Item, code: string, batch: Batch): false {
+    if (this.#record === undefined) return false;
+    const { sequence, senderAccountId: accountId, senderDeviceId: deviceId } = item;
+    const freeze = { sequence, code, committer: { accountId, deviceId } };
+    this.#setRecord(batch, { ...this.#record, condition: "frozen", freeze });
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("frozen", { conversationId, ...freeze }));
+    this.#end(batch, new ClientError("CLIENT_CONVERSATION_FROZEN", { code, sequence }));
+    return false;
+  }
+
+  /** A Commit removed this device: what it could still open is erased. */
+  #leave(epoch: Epoch, batch: Batch): true {
+    if (this.#record === undefined) return true;
+    batch.replaceEpoch(epoch);
+    batch.add(...epoch.endingChanges(this.names));
+    this.#setRecord(batch, { ...this.#record, condition: "left" });
+    this.#epoch = undefined;
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("left", { conversationId }));
+    this.#end(batch, new ClientError("CLIENT_CONVERSATION_LEFT"));
+    return true;
+  }
+
+  #end(batch: Batch, error: ClientError): void {
+    batch.add(...this.outbox.abandon(error));
+    batch.afterwards(() => this.watchers.fail(error));
+  }
+}

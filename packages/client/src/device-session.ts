@@ -1,0 +1,288 @@
+import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
+import {
+  asConversationId,
+  toBase64Url,
+  type AccountId,
+  type ClientFrame,
+  type Clock,
+  type ConversationClass,
+  type ConversationId,
+  type Random,
+  type ServerFrame,
+} from "@portcullis/protocol";
+import type { AccountRecord } from "./account-record.ts";
+import { Connection } from "./connection.ts";
+import { decodeConversationRecord } from "./conversation-record.ts";
+import { Conversation } from "./conversation.ts";
+import { DeviceDirectory } from "./device-directory.ts";
+import { ClientError, isTransient } from "./errors.ts";
+import { EventHub } from "./event-hub.ts";
+import type { Answer, ClientEvents, Counters, Host } from "./host.ts";
+import { KeyPackageSupply } from "./key-package-supply.ts";
+import { decodeOutboxEntry, type Addition } from "./outbox-entry.ts";
+import type { Platform } from "./platform.ts";
+import { Provider, type TrustConfig } from "./provider.ts";
+import { ServerApi } from "./server-api.ts";
+import type { ClientStore, StoreChange, StoredState } from "./store.ts";
+
+/** The client's files are cleaned of what is used up when nothing was written for so long. */
+const REST_MS = 200;
+
+export interface SessionOptions {
+  readonly api: ServerApi;
+  readonly store: ClientStore;
+  readonly trust: TrustConfig;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly realClock: Clock;
+  readonly random: Random;
+  readonly keyPackages: number;
+}
+
+/**
+ * One device at work: its store, its connection and its conversations, and what these share. Owns them all; the store
+ * is closed with it.
+ */
+export class DeviceSession implements Host {
+  readonly account: AccountRecord;
+  readonly engine: MlsEngine;
+  readonly provider: Provider;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counters: Counters = { decrypted: 0, sent: 0, verifiedRecords: 0, rejected: 0 };
+  readonly events: EventHub<ClientEvents>;
+  readonly keyPackages: KeyPackageSupply;
+  readonly conversations = new Map<string, Conversation>();
+  readonly #options: SessionOptions;
+  readonly #directory: DeviceDirectory;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #answers = new Map<number, (answer: Answer) => void>();
+  readonly #connected = Promise.withResolvers<void>();
+  #connection: Connection | undefined;
+  #requests = 0;
+  #place: number;
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopped: unknown;
+  #supply: Promise<void> = Promise.resolve();
+
+  constructor(options: SessionOptions, account: AccountRecord, state: StoredState) {
+    const { api, clock, platform, random, realClock } = options;
+    this.#options = options;
+    this.account = account;
+    this.clock = clock;
+    this.random = random;
+    this.provider = new Provider(api, options.trust, account);
+    this.#directory = new DeviceDirectory(this.provider.identityPolicy, (id) => api.devices(account, id));
+    this.events = new EventHub((error) => console.error(error));
+    this.keyPackages = new KeyPackageSupply(state.secrets);
+    this.engine = createMlsEngine({
+      provider: platform.cryptoProvider,
+      clock: realClock,
+      random,
+      device: { signingKey: account.deviceKey, accountId: account.accountId, deviceId: account.deviceId },
+      validateMember: (leaf) => this.#directory.verify(leaf),
+    });
+    this.#connected.promise.catch(() => undefined);
+    this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
+    this.#restore(state);
+  }
+
+  get ready(): boolean {
+    return this.#connection?.ready === true && this.#stopped === undefined;
+  }
+
+  /** Resolves when frames flow for the first time; rejects when the provider is not the one that is trusted. */
+  connect(): Promise<void> {
+    this.#connection ??= new Connection({
+      url: this.#options.api.streamUrl,
+      transport: this.#options.platform.transport,
+      token: async () => {
+        await this.provider.verify();
+        return this.#options.api.token(this.account);
+      },
+      onReady: () => this.#onReady(),
+      onFrame: (frame) => this.#onFrame(frame),
+      onDown: (reason) => this.#onDown(reason),
+      jitter: () => (this.random(1)[0] ?? 0) / 256,
+    });
+    return this.#connected.promise;
+  }
+
+  /** Resolves when the last attempt to publish KeyPackages has ended. */
+  supplied(): Promise<void> {
+    return this.#supply;
+  }
+
+  conversation(id: ConversationId): Conversation {
+    const key = toBase64Url(id);
+    const known = this.conversations.get(key);
+    if (known !== undefined) return known;
+    const fresh = new Conversation(this, asConversationId(id.slice()));
+    this.conversations.set(key, fresh);
+    return fresh;
+  }
+
+  async write(changes: readonly StoreChange[]): Promise<void> {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    try {
+      await this.#options.store.write(changes);
+    } catch (error) {
+      this.stop(error);
+      throw new ClientError("CLIENT_STORE_FAILED");
+    }
+    this.#restSoon();
+  }
+
+  request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void {
+    if (!this.ready) return;
+    const requestId = ++this.#requests;
+    this.#answers.set(requestId, onAnswer);
+    this.#connection?.send(make(requestId));
+  }
+
+  tell(frame: ClientFrame): void {
+    this.#connection?.send(frame);
+  }
+
+  nextPlace(): number {
+    return ++this.#place;
+  }
+
+  reconnect(reason: unknown): void {
+    this.#connection?.restart(reason);
+  }
+
+  later(delayMs: number, task: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      task();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  announce(id: ConversationId, conversationClass: ConversationClass): Promise<void> {
+    const recorded = conversationClass === "recorded" && { policyId: this.provider.demandPolicy().id };
+    return this.#options.api.createConversation(this.account, { id, class: conversationClass, ...recorded });
+  }
+
+  /** A KeyPackage of every device of these accounts, each device proved by the identity log. */
+  async claim(accounts: readonly AccountId[]): Promise<Addition[]> {
+    if (accounts.length === 0) return [];
+    const devices = await this.#options.api.claimKeyPackages(this.account, accounts);
+    for (const { accountId, deviceProof } of devices) this.#directory.learn(accountId, deviceProof);
+    const served = new Set(devices.map(({ accountId }) => toBase64Url(accountId)));
+    for (const accountId of accounts)
+      if (!served.has(toBase64Url(accountId)))
+        throw new ClientError("CLIENT_MEMBER_NO_DEVICE", { accountId: toBase64Url(accountId) });
+    return devices.map(({ accountId, deviceId, keyPackage }) => ({ accountId, deviceId, keyPackage }));
+  }
+
+  stop(error: unknown): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = error;
+    this.#halt(error instanceof Error ? error : new ClientError("CLIENT_STORE_FAILED"));
+    this.events.emit("fault", error);
+  }
+
+  /** Lets what is running finish, then closes the store. What is not sent stays in the outbox. */
+  async close(): Promise<void> {
+    this.#stopped ??= new ClientError("CLIENT_CLOSED");
+    this.#halt(new ClientError("CLIENT_CLOSED"));
+    await Promise.all([...this.conversations.values()].map((conversation) => conversation.drained()));
+    for (const conversation of this.conversations.values()) conversation.epoch?.wipe();
+    await this.#options.store.close();
+  }
+
+  /** Files hold nothing that is used up. */
+  async forget(): Promise<void> {
+    if (this.#stopped === undefined) await this.#options.store.forget();
+  }
+
+  #halt(error: Error): void {
+    this.#connection?.close();
+    clearTimeout(this.#restTimer);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#answers.clear();
+    this.#connected.reject(error);
+    for (const conversation of this.conversations.values()) {
+      conversation.outbox.stop(error);
+      conversation.watchers.fail(error);
+    }
+  }
+
+  #restore(state: StoredState): void {
+    const outbox = state.outbox.map(({ order, value }) => ({
+      place: order,
+      entry: decodeOutboxEntry(value),
+    }));
+    for (const { conversationId, cursor, value } of state.conversations) {
+      const key = toBase64Url(conversationId);
+      const stored = {
+        record: decodeConversationRecord(value),
+        cursor,
+        secrets: new Map([...state.secrets].filter(([name]) => name.startsWith(`${key}/`))),
+        outbox: outbox.filter(({ entry }) => toBase64Url(entry.conversationId) === key),
+      };
+      this.conversations.set(key, new Conversation(this, conversationId, stored));
+    }
+  }
+
+  #onReady(): void {
+    this.#connected.resolve();
+    for (const conversation of this.conversations.values()) conversation.connected();
+    this.#supply = this.supplyKeyPackages();
+    this.events.emit("connection", { state: "ready" });
+  }
+
+  #onDown(reason: unknown): void {
+    this.#answers.clear();
+    this.#options.api.forgetSession();
+    for (const conversation of this.conversations.values()) conversation.disconnected();
+    if (reason instanceof ClientError && !isTransient(reason)) this.#connected.reject(reason);
+    this.events.emit("connection", { state: "down", reason });
+  }
+
+  #onFrame(frame: Exclude<ServerFrame, { type: "ready" }>): void {
+    switch (frame.type) {
+      case "items":
+        this.conversation(frame.conversationId).receive(frame.items);
+        break;
+      case "welcome":
+        this.conversation(frame.conversationId).join(frame);
+        break;
+      case "accepted":
+      case "rejected": {
+        const onAnswer = this.#answers.get(frame.requestId);
+        this.#answers.delete(frame.requestId);
+        onAnswer?.(frame);
+        break;
+      }
+      case "goodbye":
+        // The server closes next, and the reason is told with that.
+        break;
+    }
+  }
+
+  /** Fills up what others have claimed. A failure is made good at the next connection. */
+  async supplyKeyPackages(): Promise<void> {
+    const { api, keyPackages: wanted } = this.#options;
+    const missing = wanted - this.keyPackages.size;
+    if (missing <= wanted / 2 && this.keyPackages.size > 0) return;
+    try {
+      const { keyPackages, before, after } = await this.keyPackages.make(this.engine, missing);
+      await this.write(before);
+      await api.publishKeyPackages(this.account, keyPackages);
+      await this.write(after);
+    } catch (error) {
+      if (this.#stopped === undefined) this.events.emit("fault", error);
+    }
+  }
+
+  #restSoon(): void {
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => {
+      this.forget().catch((error: unknown) => this.stop(error));
+    }, REST_MS);
+  }
+}

@@ -1,0 +1,52 @@
+import { PortcullisError } from "@portcullis/protocol";
+
+/** What `client` throws and tells, with the sentence that docs/errors.md and the message share. */
+export const clientErrors = {
+  CLIENT_ACCOUNT_EXISTS: "This store already holds an account.",
+  CLIENT_ACCOUNT_MISSING: "This store holds no registered account.",
+  CLIENT_CLOSED: "The client is closed.",
+  CLIENT_COMMIT_LOST: "The server ordered a Commit of this device that this device does not know.",
+  CLIENT_COMMIT_MEMBERS: "What the Commit states about added and removed devices is not what it does.",
+  CLIENT_COMMIT_ROSTER: "The roster root that the Commit states is not that of its members.",
+  CLIENT_COMMIT_START_BUCKET: "The start bucket that the Commit states was not current when it was accepted.",
+  CLIENT_CONTENT_ROOM: "The content names another conversation than the one it came in.",
+  CLIENT_CONTENT_SENDER: "The content names another sender than the credential does.",
+  CLIENT_CONVERSATION_FROZEN: "The conversation is frozen: an ordered Commit could not be accepted.",
+  CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
+  CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
+  CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",
+  CLIENT_FRANKING_TAG: "The franking tag is not that of the content.",
+  CLIENT_HANDLE_TAKEN: "The handle belongs to another account.",
+  CLIENT_ITEM_BUCKET: "The message names a bucket in which the server could not have accepted it.",
+  CLIENT_ITEM_MALFORMED: "The item is not of the form that its conversation demands.",
+  CLIENT_ITEM_SENDER: "The server names another sender than the message does.",
+  CLIENT_ITEM_SEQUENCE: "The server left out or repeated an item of the conversation.",
+  CLIENT_KEYSET_MISSING: "There is no logged keyset of every quorum for this bucket.",
+  CLIENT_MEMBER_NO_DEVICE: "An account has no device that can be added.",
+  CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
+  CLIENT_RECORD_CHAIN: "The record's index was used before.",
+  CLIENT_RECORD_CONTENT: "The record does not hold what the message says.",
+  CLIENT_RECORD_HASH: "The record is not the one that the message names.",
+  CLIENT_SEALED_BUCKET_HASH: "Label and capsules are not those that every member computes.",
+  CLIENT_SERVER_REFUSED: "The server refused the request.",
+  CLIENT_SERVER_UNREACHABLE: "The server cannot be reached or answers with something else than its API.",
+  CLIENT_STORE_FAILED: "The store failed; the client has stopped, so that no key is used twice.",
+  CLIENT_STORE_VERSION: "The store was written by a newer version.",
+  CLIENT_TRUST: "The server does not present what the trust configuration demands.",
+  CLIENT_WELCOME_ROSTER: "The roster that came with the Welcome is not that of the group's members.",
+  CLIENT_WELCOME_TERMS: "The terms in the Welcome are not those of this provider.",
+} as const;
+
+export type ClientErrorCode = keyof typeof clientErrors;
+
+/** Facts name the code or the member that is to blame, never content. */
+export class ClientError extends PortcullisError<ClientErrorCode> {
+  constructor(code: ClientErrorCode, facts: Readonly<Record<string, unknown>> = {}) {
+    super(code, clientErrors[code], facts);
+  }
+}
+
+/** A fault that passes: nothing was refused, the server could not be asked. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof ClientError && error.code === "CLIENT_SERVER_UNREACHABLE";
+}

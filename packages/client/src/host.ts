@@ -1,0 +1,93 @@
+import type { MlsEngine } from "@portcullis/mls";
+import type {
+  AcceptedFrame,
+  AccountId,
+  ClientFrame,
+  Clock,
+  ConversationClass,
+  ConversationId,
+  Random,
+  RejectedFrame,
+} from "@portcullis/protocol";
+import type { AccountRecord } from "./account-record.ts";
+import type { ConversationMessage } from "./conversation-message.ts";
+import type { Freeze } from "./conversation-record.ts";
+import type { EventHub } from "./event-hub.ts";
+import type { KeyPackageSupply } from "./key-package-supply.ts";
+import type { Provider } from "./provider.ts";
+import type { StoreChange } from "./store.ts";
+
+/** What happens, told after it is durable. */
+export interface ClientEvents {
+  /** This device joined a conversation, or created it. */
+  readonly conversation: { readonly conversationId: ConversationId };
+  readonly message: ConversationMessage;
+  readonly epoch: { readonly conversationId: ConversationId; readonly epoch: number };
+  /** An ordered Commit could not be accepted: nothing more is, and this is whose it was. */
+  readonly frozen: { readonly conversationId: ConversationId } & Freeze;
+  /** This device was removed. */
+  readonly left: { readonly conversationId: ConversationId };
+  /** A message failed a check and is not shown. */
+  readonly rejected: {
+    readonly conversationId: ConversationId;
+    readonly sequence: number;
+    readonly senderAccountId: AccountId;
+    readonly code: string;
+  };
+  /** A sender's records do not join: some are missing before this one. */
+  readonly gap: {
+    readonly conversationId: ConversationId;
+    readonly sequence: number;
+    readonly senderAccountId: AccountId;
+    readonly expected: number;
+    readonly actual: number;
+  };
+  /** A Welcome was refused; this device did not join. */
+  readonly refused: { readonly conversationId: ConversationId; readonly code: string };
+  readonly connection: { readonly state: "ready" | "down"; readonly reason?: unknown };
+  /** A fault that is nobody else's: a listener that threw, a store that failed. */
+  readonly fault: unknown;
+}
+
+/** How much this client has done since it was opened. */
+export interface Counters {
+  /** Messages of others that MLS decrypted. */
+  decrypted: number;
+  /** Messages of this device that the server accepted and ordered. */
+  sent: number;
+  /** Records of others that were opened and compared. */
+  verifiedRecords: number;
+  /** Items that failed a check. */
+  rejected: number;
+}
+
+export type Answer = AcceptedFrame | RejectedFrame;
+
+/** What a client lends to its conversations. */
+export interface Host {
+  readonly account: AccountRecord;
+  readonly engine: MlsEngine;
+  readonly provider: Provider;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counters: Counters;
+  readonly events: EventHub<ClientEvents>;
+  readonly keyPackages: KeyPackageSupply;
+  /** Whether frames reach the server now. */
+  readonly ready: boolean;
+  /** Durable when it resolves; when it fails the client stops. */
+  write(changes: readonly StoreChange[]): Promise<void>;
+  /** Sends a frame that has an answer; the answer is lost when the connection breaks. */
+  request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void;
+  tell(frame: ClientFrame): void;
+  /** Tells the server that a conversation begins, with this device as its only member. */
+  announce(id: ConversationId, conversationClass: ConversationClass): Promise<void>;
+  /** A fresh place in the outbox, higher than all before. */
+  nextPlace(): number;
+  /** Starts the connection anew, so that the server delivers again from the cursors. */
+  reconnect(reason: unknown): void;
+  /** Something failed that must not: nothing more is done, and the store is left as it was last written. */
+  stop(error: unknown): void;
+  /** Runs a task later, unless the client is closed by then. */
+  later(delayMs: number, task: () => void): void;
+}

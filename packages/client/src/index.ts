@@ -1,0 +1,18 @@
+export {
+  createAccount,
+  PortcullisClient,
+  type AccountOptions,
+  type ClientOptions,
+  type ConversationMember,
+  type ConversationState,
+} from "./client.ts";
+export type { ConversationMessage } from "./conversation-message.ts";
+export type { Freeze } from "./conversation-record.ts";
+export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
+export type { ClientEvents, Counters } from "./host.ts";
+export type { Accepted } from "./outbox.ts";
+export { webPlatform, type Platform } from "./platform.ts";
+export type { TrustConfig } from "./provider.ts";
+export type { Fetch } from "./server-api.ts";
+export type { ClientStore, StoreChange, StoredMessage, StoredState } from "./store.ts";
+export type { Socket, SocketEvents, Transport } from "./transport.ts";

@@ -1,0 +1,108 @@
+import {
+  bucketStartAt,
+  conversationUri,
+  encodeReceipt,
+  equalBytes,
+  PortcullisError,
+  type ConversationId,
+  type Item,
+  type Receipt,
+} from "@portcullis/protocol";
+import type { MimiContent } from "@portcullis/protocol/content";
+import type { Batch } from "./batch.ts";
+import { messageOf } from "./conversation-message.ts";
+import type { Epoch } from "./epoch.ts";
+import { ClientError, isTransient } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { checkMessage, type CheckedMessage } from "./message-check.ts";
+import { ReceiptVerifier } from "./receipt.ts";
+
+/** Takes the messages of one conversation in, as they are delivered: those that hold go into the history. */
+export class MessageIntake {
+  readonly #host: Host;
+  readonly #id: ConversationId;
+  readonly #roomUri: string;
+  readonly #receipts: ReceiptVerifier;
+
+  constructor(host: Host, id: ConversationId) {
+    this.#host = host;
+    this.#id = id;
+    this.#roomUri = conversationUri(host.provider.name, id);
+    this.#receipts = new ReceiptVerifier(host.provider.frankingKey);
+  }
+
+  /**
+   * Another member's message. What fails a check is told and not kept; the keys that it used are gone all the same.
+   * @throws ClientError CLIENT_SERVER_UNREACHABLE, before anything was used
+   */
+  async open(epoch: Epoch, item: Item, batch: Batch): Promise<void> {
+    const { provider, counters } = this.#host;
+    const { bucketSeconds } = provider;
+    if (epoch.group.terms.class === "recorded")
+      await provider.ensureKeysets(bucketStartAt(item.acceptedAtMs, bucketSeconds));
+    try {
+      if (item.message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
+      const decrypted = await epoch.group.unprotect(item.message);
+      epoch.setRatchet(decrypted.ratchet);
+      batch.touchLeaf(decrypted.senderLeaf);
+      counters.decrypted++;
+      const context = { receipts: this.#receipts, roomUri: this.#roomUri, bucketSeconds };
+      const checked = checkMessage({ conversationId: this.#id, epoch, ...context }, item, decrypted);
+      this.#follow(epoch, decrypted.senderLeaf, { item, checked, batch });
+      this.#keep(item, batch, checked);
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+      this.#reject(item, error.code, batch);
+    }
+  }
+
+  /** This device's own message, which the server has ordered. */
+  confirm(
+    item: Item,
+    sent: { applicationData: Uint8Array; receipt: Receipt | undefined },
+    batch: Batch,
+  ): void {
+    this.#host.counters.sent++;
+    this.#keep(item, batch, sent);
+  }
+
+  /** The record takes its place in its leaf's chain; what is missing before it is told. */
+  #follow(
+    epoch: Epoch,
+    leafIndex: number,
+    { item, checked, batch }: { item: Item; checked: CheckedMessage; batch: Batch },
+  ): void {
+    const { record } = checked;
+    if (record === undefined) return;
+    this.#host.counters.verifiedRecords++;
+    const expected = epoch.records(leafIndex);
+    epoch.setRecords(leafIndex, { index: record.index + 1, previous: record.recordHash });
+    if (record.index === expected.index && equalBytes(record.previous, expected.previous)) return;
+    const { sequence, senderAccountId } = item;
+    const gap = { sequence, senderAccountId, expected: expected.index, actual: record.index };
+    batch.afterwards(() => this.#host.events.emit("gap", { conversationId: this.#id, ...gap }));
+  }
+
+  #reject({ sequence, senderAccountId }: Item, code: string, batch: Batch): void {
+    const { counters, events } = this.#host;
+    const rejection = { conversationId: this.#id, sequence, senderAccountId, code };
+    counters.rejected++;
+    batch.afterwards(() => events.emit("rejected", rejection));
+  }
+
+  #keep(
+    { sequence, senderAccountId, senderDeviceId, messageId, acceptedAtMs }: Item,
+    batch: Batch,
+    kept: { applicationData: Uint8Array; receipt: Receipt | undefined; content?: MimiContent },
+  ): void {
+    const { events } = this.#host;
+    const { applicationData } = kept;
+    const receipt = kept.receipt === undefined ? new Uint8Array(0) : encodeReceipt(kept.receipt);
+    const sender = { senderAccountId, senderDeviceId };
+    const item = { sequence, ...sender, messageId, acceptedAtMs };
+    const message = { conversationId: this.#id, ...item, applicationData, receipt };
+    batch.add({ put: "message", message });
+    if (events.has("message"))
+      batch.afterwards(() => events.emit("message", messageOf(message, kept.content)));
+  }
+}

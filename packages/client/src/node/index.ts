@@ -1,0 +1,3 @@
+export { nodePlatform } from "./node-platform.ts";
+export { nodeTransport } from "./node-transport.ts";
+export { SqliteStore } from "./sqlite-store.ts";

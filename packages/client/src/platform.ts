@@ -1,0 +1,17 @@
+import { webCryptoProvider, type CryptoProvider } from "@portcullis/mls";
+import type { Fetch } from "./server-api.ts";
+import { webTransport, type Transport } from "./transport.ts";
+
+/** What differs between a browser and Node. */
+export interface Platform {
+  readonly cryptoProvider: CryptoProvider;
+  readonly transport: Transport;
+  readonly fetch: Fetch;
+}
+
+/** What every browser has. */
+export const webPlatform: Platform = {
+  cryptoProvider: webCryptoProvider,
+  transport: webTransport,
+  fetch: (...request) => fetch(...request),
+};

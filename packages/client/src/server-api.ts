@@ -1,0 +1,192 @@
+import { sign } from "@portcullis/crypto";
+import {
+  asAccountId,
+  asDeviceId,
+  encodeSessionChallenge,
+  fromBase64Url,
+  PortcullisError,
+  toBase64Url,
+  type AccountAnswer,
+  type AccountId,
+  type AccountRequest,
+  type ChallengeAnswer,
+  type ClaimAnswer,
+  type ConversationClass,
+  type ConversationId,
+  type ConversationRequest,
+  type DeviceReference,
+  type DevicesAnswer,
+  type KeyPackagesRequest,
+  type LoggedOpeningsAnswer,
+  type PolicyId,
+  type ServerAnswer,
+  type SessionAnswer,
+  type SessionRequest,
+} from "@portcullis/protocol";
+import type { AccountRecord } from "./account-record.ts";
+import { ClientError } from "./errors.ts";
+
+export type Fetch = typeof fetch;
+
+/** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
+export interface ClaimedDevice extends DeviceReference {
+  readonly keyPackage: Uint8Array;
+  readonly deviceProof: Uint8Array;
+}
+
+interface LoggedOpening {
+  readonly opening: Uint8Array;
+  readonly proof: string;
+}
+
+/** A session is renewed when this much of it is left, so that it does not end between check and use. */
+const SESSION_MARGIN_MS = 30_000;
+
+/** The server's HTTP API as one device uses it. Not trusted: every answer that matters is verified by who asked. */
+export class ServerApi {
+  readonly #url: string;
+  readonly #fetch: Fetch;
+  readonly #realNow: () => number;
+  #session: SessionAnswer | undefined;
+
+  /** `realNow`: wall time in milliseconds, for the end of sessions. */
+  constructor(url: string, fetch: Fetch, realNow: () => number) {
+    this.#url = url.replace(/\/$/, "");
+    this.#fetch = fetch;
+    this.#realNow = realNow;
+  }
+
+  get streamUrl(): string {
+    return `${this.#url.replace(/^http/, "ws")}/v1/stream`;
+  }
+
+  server(): Promise<ServerAnswer> {
+    return this.#ask("GET", "/v1/server");
+  }
+
+  async openings(of: "keysets" | "authorities"): Promise<LoggedOpening[]> {
+    const { openings } = await this.#ask<LoggedOpeningsAnswer>("GET", `/v1/${of}`);
+    return openings.map(({ opening, proof }) => ({ opening: fromBase64Url(opening), proof }));
+  }
+
+  /** @throws ClientError CLIENT_HANDLE_TAKEN, CLIENT_SERVER_REFUSED */
+  async register(account: AccountRecord, registrationToken: string): Promise<void> {
+    const deviceList = toBase64Url(account.signedDeviceList);
+    const request: AccountRequest = { registrationToken, handle: account.handle, deviceList };
+    try {
+      await this.#ask("POST", "/v1/accounts", request);
+    } catch (error) {
+      if (!isRefusal(error, "HANDLE_TAKEN", "ACCOUNT_EXISTS")) throw error;
+      // The answer to an earlier attempt may have been lost.
+      const holder = await this.accountByHandle(account.handle);
+      if (holder === undefined || toBase64Url(holder) !== toBase64Url(account.accountId))
+        throw new ClientError("CLIENT_HANDLE_TAKEN", { handle: account.handle });
+    }
+  }
+
+  async accountByHandle(handle: string): Promise<AccountId | undefined> {
+    try {
+      const path = `/v1/accounts/by-handle/${encodeURIComponent(handle)}`;
+      return asAccountId(fromBase64Url((await this.#ask<AccountAnswer>("GET", path)).accountId));
+    } catch (error) {
+      if (isRefusal(error, "ACCOUNT_UNKNOWN")) return undefined;
+      throw error;
+    }
+  }
+
+  /** The encoded device proof of an account; the server waits until the log has it. */
+  async devices(account: AccountRecord, accountId: AccountId): Promise<Uint8Array> {
+    const token = await this.token(account);
+    const path = `/v1/accounts/${toBase64Url(accountId)}/devices`;
+    return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path, undefined, token)).deviceProof);
+  }
+
+  async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
+    const request: KeyPackagesRequest = { keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)) };
+    await this.#ask("POST", "/v1/key-packages", request, await this.token(account));
+  }
+
+  async claimKeyPackages(account: AccountRecord, accounts: readonly AccountId[]): Promise<ClaimedDevice[]> {
+    const request = { accounts: accounts.map((id) => toBase64Url(id)) };
+    const token = await this.token(account);
+    const { devices } = await this.#ask<ClaimAnswer>("POST", "/v1/key-packages/claim", request, token);
+    return devices.map((device) => ({
+      accountId: asAccountId(fromBase64Url(device.accountId)),
+      deviceId: asDeviceId(fromBase64Url(device.deviceId)),
+      keyPackage: fromBase64Url(device.keyPackage),
+      deviceProof: fromBase64Url(device.deviceProof),
+    }));
+  }
+
+  /** Again is the same as once. */
+  async createConversation(
+    account: AccountRecord,
+    conversation: { id: ConversationId; class: ConversationClass; policyId?: PolicyId },
+  ): Promise<void> {
+    const request: ConversationRequest = {
+      conversationId: toBase64Url(conversation.id),
+      class: conversation.class,
+      ...(conversation.policyId && { policyId: toBase64Url(conversation.policyId) }),
+    };
+    try {
+      await this.#ask("POST", "/v1/conversations", request, await this.token(account));
+    } catch (error) {
+      if (!isRefusal(error, "CONVERSATION_EXISTS")) throw error;
+    }
+  }
+
+  /** A token that is still good, by answering a challenge with the device's key where there is none. */
+  async token(account: AccountRecord): Promise<string> {
+    if (this.#session !== undefined && this.#session.expiresAtMs - SESSION_MARGIN_MS > this.#realNow())
+      return this.#session.token;
+    const { nonce } = await this.#ask<ChallengeAnswer>("POST", "/v1/challenges", {});
+    const challenge = encodeSessionChallenge(account.provider, fromBase64Url(nonce));
+    const request: SessionRequest = {
+      subject: {
+        kind: "device",
+        accountId: toBase64Url(account.accountId),
+        deviceId: toBase64Url(account.deviceId),
+      },
+      nonce,
+      signature: toBase64Url(sign(account.deviceKey, challenge)),
+    };
+    this.#session = await this.#ask<SessionAnswer>("POST", "/v1/sessions", request);
+    return this.#session.token;
+  }
+
+  /** The server may have forgotten the session: the next call opens another. */
+  forgetSession(): void {
+    this.#session = undefined;
+  }
+
+  async #ask<T>(method: "GET" | "POST", path: string, body?: object, token?: string): Promise<T> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+    let response: Response;
+    let answer: unknown;
+    try {
+      const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      response = await this.#fetch(`${this.#url}${path}`, init);
+      const text = await response.text();
+      answer = text === "" ? {} : JSON.parse(text);
+    } catch {
+      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path });
+    }
+    if (response.ok) return answer as T;
+    if (response.status === 401) this.forgetSession();
+    const { code } = answer as { code?: unknown };
+    const status = response.status;
+    if (typeof code !== "string") throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
+    throw new ClientError("CLIENT_SERVER_REFUSED", { path, status, refusal: code });
+  }
+}
+
+/** Whether the server refused with one of these codes. */
+export function isRefusal(error: unknown, ...codes: readonly string[]): boolean {
+  return (
+    error instanceof PortcullisError &&
+    error.code === "CLIENT_SERVER_REFUSED" &&
+    codes.includes(String(error.facts["refusal"]))
+  );
+}
