@@ -72,6 +72,15 @@ export class Conversations {
       .execute();
   }
 
+  async roster(conversationId: ConversationId, epoch: number): Promise<Roster | undefined> {
+    return await this.#connection.query
+      .selectFrom("rosters")
+      .selectAll()
+      .where("conversationId", "=", conversationId)
+      .where("epoch", "=", epoch)
+      .executeTakeFirst();
+  }
+
   /** The roster of every epoch so far, the first first. */
   async rosters(conversationId: ConversationId): Promise<Roster[]> {
     return await this.#connection.query

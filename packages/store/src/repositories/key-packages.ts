@@ -22,7 +22,10 @@ export class KeyPackages {
     });
   }
 
-  /** One KeyPackage of each device of each account; undefined, and none taken, when a device has none left. */
+  /**
+   * One KeyPackage of each device of each account (each named once); undefined, and none taken, when an account has no
+   * device or a device has none left.
+   */
   async claim(accounts: readonly AccountId[]): Promise<ClaimedKeyPackage[] | undefined> {
     return await this.#connection.durably("claim", async (transaction) => {
       const devices = await transaction
@@ -40,8 +43,10 @@ export class KeyPackages {
         .where("devices.accountId", "in", [...accounts])
         .groupBy(["devices.accountId", "devices.deviceId"])
         .execute();
+      const known = new Set(devices.map(({ accountId }) => Buffer.from(accountId).toString("hex")));
+      if (known.size < accounts.length) return undefined;
       const positions = devices.map(({ position }) => position).filter((position) => position !== null);
-      if (positions.length < devices.length || positions.length === 0) return undefined;
+      if (positions.length < devices.length) return undefined;
       return await transaction
         .deleteFrom("keyPackages")
         .where("position", "in", positions)

@@ -36,49 +36,33 @@ export class Openings {
     });
   }
 
-  async waiting(origin: Origin, limit: number): Promise<StoredOpening[]> {
+  /** Those that have no place in the log yet, in the order in which they came. */
+  async waiting(origin: Origin): Promise<StoredOpening[]> {
     return await this.#connection.query
       .selectFrom("openings")
       .select(columns)
       .where("origin", "=", origin)
       .where("logIndex", "is", null)
       .orderBy("position")
-      .limit(limit)
       .execute();
   }
 
-  /** Gives `positions` and then `dummies` the indices that follow on, and returns the first of them. */
-  async sequence(
-    origin: Origin,
-    positions: readonly number[],
-    dummies: readonly NewOpening[] = [],
-  ): Promise<number> {
-    return await this.#connection.durably("sequence", async (transaction) => {
-      const { last } = await transaction
-        .selectFrom("openings")
-        .select((select) => select.fn.max("logIndex").as("last"))
-        .where("origin", "=", origin)
-        .executeTakeFirstOrThrow();
-      const first = last === null ? 0 : last + 1;
-      for (const [offset, position] of positions.entries()) {
+  /** Gives the openings the indices from `firstIndex` on, storing those that were not queued (dummies). Again: no effect. */
+  async record(origin: Origin, firstIndex: number, openings: readonly NewOpening[]): Promise<void> {
+    await this.#connection.durably("record", async (transaction) => {
+      for (const [offset, opening] of openings.entries()) {
+        const logIndex = firstIndex + offset;
         await transaction
-          .updateTable("openings")
-          .set({ logIndex: first + offset })
-          .where("position", "=", position)
+          .insertInto("openings")
+          .values({ origin, logIndex, ...opening })
+          .onConflict((conflict) => conflict.columns(["origin", "entry"]).doUpdateSet({ logIndex }))
           .execute();
       }
-      const rows = dummies.map((dummy, offset) => ({
-        origin,
-        logIndex: first + positions.length + offset,
-        ...dummy,
-      }));
-      if (rows.length > 0) await transaction.insertInto("openings").values(rows).execute();
-      return first;
     });
   }
 
   /** In the log's order, from an index on. */
-  async from(origin: Origin, logIndex: number, limit: number): Promise<StoredOpening[]> {
+  async from(origin: Origin, logIndex: number, limit = Number.MAX_SAFE_INTEGER): Promise<StoredOpening[]> {
     return await this.#connection.query
       .selectFrom("openings")
       .select(columns)

@@ -13,12 +13,17 @@ export class SealedBuckets {
     this.#connection = connection;
   }
 
-  async get(sealedBucketHash: Uint8Array): Promise<StoredSealedBucket | undefined> {
+  /** Those of one epoch, without the bytes. */
+  async ofEpoch(
+    conversationId: ConversationId,
+    epoch: number,
+  ): Promise<Omit<StoredSealedBucket, "sealedBucket">[]> {
     return await this.#connection.query
       .selectFrom("sealedBuckets")
-      .selectAll()
-      .where("sealedBucketHash", "=", sealedBucketHash)
-      .executeTakeFirst();
+      .select(["sealedBucketHash", "conversationId", "epoch", "bucketStart", "accountId", "deviceId"])
+      .where("conversationId", "=", conversationId)
+      .where("epoch", "=", epoch)
+      .execute();
   }
 
   /** The buckets of a conversation that start within [from, to), in seconds; in one order for everybody. */

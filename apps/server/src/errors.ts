@@ -1,0 +1,52 @@
+import { PortcullisError } from "@portcullis/protocol";
+
+/** What `server` throws and what it answers, with the sentence that docs/errors.md and the message share. */
+export const serverErrors = {
+  REQUEST_INVALID: "The request does not have the shape that the API describes.",
+  SESSION_REQUIRED: "This call needs a session.",
+  SESSION_INVALID: "The session does not exist or has ended.",
+  SESSION_FORBIDDEN: "This session may not make this call.",
+  SESSION_REFUSED: "The challenge was not answered with the key of the subject.",
+  SESSION_REPLACED: "The device has opened another connection.",
+  REGISTRATION_REFUSED: "The registration token is not valid.",
+  HANDLE_TAKEN: "Another account has this handle.",
+  ACCOUNT_EXISTS: "This account exists already.",
+  ACCOUNT_UNKNOWN: "There is no such account.",
+  DEVICE_LIST_NOT_NEXT: "The device list does not follow the one that stands.",
+  KEY_PACKAGES_NONE: "A device of these accounts has no KeyPackage left, or an account has no device.",
+  CONVERSATION_EXISTS: "This conversation exists already.",
+  CONVERSATION_POLICY: "A recorded conversation names the server's policy, a sealed one names none.",
+  NOT_MEMBER: "The device is not a member of this conversation.",
+  MESSAGE_MISMATCH: "The message is not what the frame says that it is.",
+  EPOCH_ZERO: "Nothing is said in epoch 0: the first Commit comes first.",
+  EPOCH_STALE: "The epoch is not the conversation's current one. Encrypt again under the same message id.",
+  EPOCH_EXPIRED: "The epoch is older than 7 days. A Commit must come first.",
+  BUCKET_STALE: "The bucket is no longer accepted. Encrypt again under the same message id.",
+  BUCKET_FUTURE: "The bucket has not begun.",
+  SEALED_BUCKET_MISSING: "The bucket's label and capsules were not uploaded.",
+  SEALED_BUCKET_INVALID: "The bucket's label or capsules are not what they must be.",
+  RECORD_MISMATCH: "The record is not the one that the message names, or there must be none.",
+  COMMIT_MEMBERS: "The Commit adds or removes devices that it cannot.",
+  COMMIT_WELCOMES: "There is not exactly one Welcome for each added device.",
+  COMMIT_ROSTER: "The roster is not that of the epoch which the Commit begins.",
+  POLICY_SET: "Another policy is set already.",
+  POLICY_NOT_SET: "No policy is set.",
+  POLICY_NOT_OURS: "The policy names other logs or another provider than this server's.",
+  OPENING_KIND: "This kind of ledger entry cannot be submitted like that.",
+  ORDER_UNKNOWN: "There is no such order.",
+  BATCH_EXISTS: "Another batch of this custodian stands already.",
+  NOT_PUBLISHED: "It is stored, but not in a published checkpoint yet. Ask again.",
+  NOT_FOUND: "There is nothing here.",
+  RATE_LIMITED: "Too many requests. Wait a moment.",
+  SERVER_STOPPING: "The server is stopping.",
+  SERVER_FAILED: "The server could not do it. The fault is not in the request.",
+} as const;
+
+export type ServerErrorCode = keyof typeof serverErrors;
+
+/** An answer that is not the one hoped for. */
+export class ServerError extends PortcullisError<ServerErrorCode> {
+  constructor(code: ServerErrorCode, facts: Readonly<Record<string, unknown>> = {}) {
+    super(code, serverErrors[code], facts);
+  }
+}

@@ -1,0 +1,184 @@
+import type { FastifyInstance } from "fastify";
+import {
+  encodeDeviceProof,
+  identityEntry,
+  verifyDeviceList,
+  verifySuccession,
+  type VerifiedDeviceList,
+} from "@portcullis/ledger/identity";
+import { constantTimeEqual, sha256 } from "@portcullis/crypto";
+import {
+  asAccountId,
+  fromBase64Url,
+  limits,
+  toBase64Url,
+  utf8,
+  type AccountId,
+  type AccountAnswer,
+  type AccountRequest,
+  type ClaimAnswer,
+  type ClaimRequest,
+  type DevicesAnswer,
+  type DevicesRequest,
+  type KeyPackagesRequest,
+} from "@portcullis/protocol";
+import type { NewDeviceList, StoredDeviceList } from "@portcullis/store";
+import { Type } from "typebox";
+import { ServerError } from "../errors.ts";
+import { published } from "../ledger/submission.ts";
+import type { ServerContext } from "../server-context.ts";
+import { callerOf } from "./caller.ts";
+import { Bytes, Id, strict } from "./schemas.ts";
+
+const Account = strict({ accountId: Id });
+const AccountPathSchema = strict({ accountId: Id });
+interface AccountPath {
+  accountId: string;
+}
+
+const Handle = Type.String({
+  minLength: 1,
+  maxLength: limits.handleLength,
+  pattern: "^[^\\u0000-\\u001f\\u007f]+$",
+});
+
+/** Accounts, their device lists and the KeyPackages of their devices. */
+export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
+  const { store, keys, identityLog, realClock } = context;
+
+  application.post<{ Body: AccountRequest; Reply: AccountAnswer }>(
+    "/v1/accounts",
+    {
+      schema: {
+        body: strict({ registrationToken: Type.String(), handle: Handle, deviceList: Bytes }),
+        response: { 201: Account },
+      },
+    },
+    async (request, reply) => {
+      const { registrationToken, handle, deviceList } = request.body;
+      requireToken(registrationToken, keys.registrationToken);
+      const verified = verifyDeviceList(fromBase64Url(deviceList));
+      if (verified.version !== 1) throw new ServerError("DEVICE_LIST_NOT_NEXT");
+      const list = newDeviceList(verified, fromBase64Url(deviceList), context);
+      const createdAtMs = realClock.now();
+      const outcome = await store.accounts.create({ handle: handle.normalize("NFC"), createdAtMs }, list);
+      if (outcome === "handle-taken") throw new ServerError("HANDLE_TAKEN");
+      if (outcome === "account-exists") throw new ServerError("ACCOUNT_EXISTS");
+      identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
+      return reply.code(201).send({ accountId: toBase64Url(verified.accountId) });
+    },
+  );
+
+  application.get<{ Params: { handle: string }; Reply: AccountAnswer }>(
+    "/v1/accounts/by-handle/:handle",
+    { schema: { params: strict({ handle: Handle }), response: { 200: Account } } },
+    async ({ params }) => {
+      const account = await store.accounts.byHandle(params.handle.normalize("NFC"));
+      if (account === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
+      return { accountId: toBase64Url(account.accountId) };
+    },
+  );
+
+  application.get<{ Params: AccountPath; Reply: DevicesAnswer }>(
+    "/v1/accounts/:accountId/devices",
+    { schema: { params: AccountPathSchema, response: { 200: strict({ deviceProof: Bytes }) } } },
+    async ({ params }) => {
+      const accountId = asAccountId(fromBase64Url(params.accountId));
+      return { deviceProof: toBase64Url(await currentProof(context, accountId)) };
+    },
+  );
+
+  application.put<{ Params: AccountPath; Body: DevicesRequest; Reply: AccountAnswer }>(
+    "/v1/accounts/:accountId/devices",
+    {
+      schema: { params: AccountPathSchema, body: strict({ deviceList: Bytes }), response: { 200: Account } },
+    },
+    async ({ params, body }) => {
+      const next = verifyDeviceList(fromBase64Url(body.deviceList));
+      if (toBase64Url(next.accountId) !== params.accountId) throw new ServerError("ACCOUNT_UNKNOWN");
+      const stands = await store.accounts.currentList(next.accountId);
+      if (stands === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
+      verifySuccession(verifyDeviceList(stands.signedList), next);
+      const list = newDeviceList(next, fromBase64Url(body.deviceList), context);
+      if ((await store.accounts.replaceDevices(list)) !== "replaced")
+        throw new ServerError("DEVICE_LIST_NOT_NEXT");
+      identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
+      return { accountId: params.accountId };
+    },
+  );
+
+  application.post<{ Body: KeyPackagesRequest }>(
+    "/v1/key-packages",
+    {
+      schema: {
+        body: strict({
+          keyPackages: Type.Array(Bytes, { minItems: 1, maxItems: limits.keyPackagesPerUpload }),
+        }),
+        response: { 201: strict({}) },
+      },
+    },
+    async (request, reply) => {
+      const { accountId, deviceId } = await callerOf(request, context, "device");
+      const keyPackages = request.body.keyPackages.map((keyPackage) => fromBase64Url(keyPackage));
+      await store.keyPackages.add(accountId, deviceId, keyPackages);
+      return reply.code(201).send({});
+    },
+  );
+
+  const ClaimedDevice = strict({ accountId: Id, deviceId: Bytes, keyPackage: Bytes, deviceProof: Bytes });
+  application.post<{ Body: ClaimRequest; Reply: ClaimAnswer }>(
+    "/v1/key-packages/claim",
+    {
+      schema: {
+        body: strict({
+          accounts: Type.Array(Id, { minItems: 1, maxItems: limits.accountsPerClaim, uniqueItems: true }),
+        }),
+        response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
+      },
+    },
+    async (request) => {
+      await callerOf(request, context, "device");
+      const accounts = request.body.accounts.map((account) => asAccountId(fromBase64Url(account)));
+      // The proofs first: what is claimed is gone.
+      const proofs = new Map<string, string>();
+      for (const account of accounts)
+        proofs.set(toBase64Url(account), toBase64Url(await currentProof(context, account)));
+      const claimed = await store.keyPackages.claim(accounts);
+      if (claimed === undefined) throw new ServerError("KEY_PACKAGES_NONE");
+      const devices = claimed.map(({ accountId, deviceId, keyPackage }) => ({
+        accountId: toBase64Url(accountId),
+        deviceId: toBase64Url(deviceId),
+        keyPackage: toBase64Url(keyPackage),
+        deviceProof: proofs.get(toBase64Url(accountId)) as string,
+      }));
+      return { devices };
+    },
+  );
+}
+
+function requireToken(given: string, expected: string): void {
+  if (!constantTimeEqual(sha256(utf8(given)), sha256(utf8(expected))))
+    throw new ServerError("REGISTRATION_REFUSED");
+}
+
+function newDeviceList(
+  { accountId, version, devices }: VerifiedDeviceList,
+  signedList: Uint8Array,
+  { random }: ServerContext,
+): NewDeviceList {
+  const salt = random(32);
+  return { accountId, version, signedList, salt, entry: identityEntry(signedList, salt), devices };
+}
+
+async function currentProof(context: ServerContext, accountId: AccountId): Promise<Uint8Array> {
+  const list = await context.store.accounts.currentList(accountId);
+  if (list === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
+  return await deviceProof(context, list);
+}
+
+/** A device list with its place in the identity log, once it stands there. @throws ServerError NOT_PUBLISHED */
+export async function deviceProof(context: ServerContext, list: StoredDeviceList): Promise<Uint8Array> {
+  const { signedList, salt, entry } = list;
+  const { proof } = await published(context.identityLog, entry);
+  return encodeDeviceProof({ signedList, salt, proof });
+}

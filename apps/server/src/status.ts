@@ -1,0 +1,47 @@
+import type { ServerErrorCode } from "./errors.ts";
+
+/** The HTTP status of each code of this server. Codes of other packages tell of a bad request: 400. */
+export const status: Readonly<Record<ServerErrorCode, number>> = {
+  REQUEST_INVALID: 400,
+  SESSION_REQUIRED: 401,
+  SESSION_INVALID: 401,
+  SESSION_FORBIDDEN: 403,
+  SESSION_REFUSED: 401,
+  SESSION_REPLACED: 409,
+  REGISTRATION_REFUSED: 403,
+  HANDLE_TAKEN: 409,
+  ACCOUNT_EXISTS: 409,
+  ACCOUNT_UNKNOWN: 404,
+  DEVICE_LIST_NOT_NEXT: 409,
+  KEY_PACKAGES_NONE: 409,
+  CONVERSATION_EXISTS: 409,
+  CONVERSATION_POLICY: 400,
+  NOT_MEMBER: 403,
+  MESSAGE_MISMATCH: 400,
+  EPOCH_ZERO: 409,
+  EPOCH_STALE: 409,
+  EPOCH_EXPIRED: 409,
+  BUCKET_STALE: 409,
+  BUCKET_FUTURE: 409,
+  SEALED_BUCKET_MISSING: 409,
+  SEALED_BUCKET_INVALID: 400,
+  RECORD_MISMATCH: 400,
+  COMMIT_MEMBERS: 409,
+  COMMIT_WELCOMES: 400,
+  COMMIT_ROSTER: 400,
+  POLICY_SET: 409,
+  POLICY_NOT_SET: 409,
+  POLICY_NOT_OURS: 400,
+  OPENING_KIND: 400,
+  ORDER_UNKNOWN: 404,
+  BATCH_EXISTS: 409,
+  NOT_PUBLISHED: 503,
+  NOT_FOUND: 404,
+  RATE_LIMITED: 429,
+  SERVER_STOPPING: 503,
+  SERVER_FAILED: 500,
+};
+
+export function statusOf(code: string): number {
+  return (status as Readonly<Record<string, number>>)[code] ?? 400;
+}
