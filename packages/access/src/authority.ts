@@ -31,7 +31,7 @@ const AuthoritySchema = strictObject({
 export type Authority = Static<typeof AuthoritySchema>;
 export type AuthorityRole = Authority["role"];
 
-export const authorityDocument: DocumentType<typeof AuthoritySchema> = {
+export const authorityDocument: DocumentType<Authority> = {
   typ: "portcullis-authority+jws",
   schema: AuthoritySchema,
 };

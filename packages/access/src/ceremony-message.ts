@@ -1,6 +1,6 @@
 import { sha256, type SigningKey } from "@portcullis/crypto";
 import { encodeCbor, equalBytes, fromBase64Url, toBase64Url } from "@portcullis/protocol";
-import { Type } from "typebox";
+import { Type, type Static } from "typebox";
 import {
   Bytes32,
   decodeDocument,
@@ -23,7 +23,7 @@ const MessageSchema = strictObject({
   parts: Type.Array(Type.String({ pattern: "^[A-Za-z0-9_-]*$", maxLength: 65_536 }), { maxItems: 32 }),
 });
 
-const messageDocument: DocumentType<typeof MessageSchema> = {
+const messageDocument: DocumentType<Static<typeof MessageSchema>> = {
   typ: "portcullis-ceremony+jws",
   schema: MessageSchema,
 };

@@ -1,7 +1,7 @@
 import { sha256, type SigningKey } from "@portcullis/crypto";
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "@portcullis/protocol";
 import { flattenedVerify, FlattenedSign, importJWK } from "jose";
-import { Type, type Static, type TProperties, type TSchema } from "typebox";
+import { Type, type TProperties, type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import { canonicalJson, parseCanonicalJson } from "./canonical-json.ts";
 import { AccessError } from "./errors.ts";
@@ -9,11 +9,19 @@ import { UTC_TIME_PATTERN } from "./utc-time.ts";
 
 const ALGORITHM = "Ed25519";
 
-/** A kind of signed document: its `typ` header and its schema. */
-export interface DocumentType<S extends TSchema> {
+/** A kind of signed document: its `typ` header, and what a value must be to be a `T`. */
+export interface DocumentType<T> {
   readonly typ: string;
-  readonly schema: S;
+  readonly schema: TSchema;
+  /** Never set: it ties the schema to `T`, without the checker having to derive `T` from a schema in every generic. */
+  readonly value?: T;
 }
+
+const conforms = Value.Check as (schema: TSchema, value: unknown) => boolean;
+const problems = Value.Errors as (
+  schema: TSchema,
+  value: unknown,
+) => readonly { readonly instancePath: string }[];
 
 /** One signature of a document, as on the wire; `signer` is the public key from its `kid`. */
 export interface DocumentSignature {
@@ -54,29 +62,35 @@ export const Handle = Type.String({ pattern: "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])
 /** A UTC time in whole seconds. For schemas. */
 export const UtcTime = Type.String({ pattern: UTC_TIME_PATTERN });
 
-const Envelope = strictObject({
-  payload: Type.String(),
-  signatures: Type.Array(strictObject({ protected: Type.String(), signature: Type.String() }), {
-    minItems: 1,
-    maxItems: 256,
+const envelopeType: DocumentType<{
+  payload: string;
+  signatures: { protected: string; signature: string }[];
+}> = {
+  typ: "jws",
+  schema: strictObject({
+    payload: Type.String(),
+    signatures: Type.Array(strictObject({ protected: Type.String(), signature: Type.String() }), {
+      minItems: 1,
+      maxItems: 256,
+    }),
   }),
-});
+};
 
 function protectedHeader(typ: string, signer: Uint8Array) {
   return { alg: ALGORITHM, kid: toBase64Url(signer), typ };
 }
 
 /** @throws AccessError DOCUMENT_SHAPE when the value is not of the document's schema */
-function checkShape<S extends TSchema>(type: DocumentType<S>, value: unknown): Static<S> {
-  if (!Value.Check(type.schema, value)) {
-    const first = Value.Errors(type.schema, value)[0];
+function checkShape<T>(type: DocumentType<T>, value: unknown): T {
+  if (!conforms(type.schema, value)) {
+    const first = problems(type.schema, value)[0];
     throw new AccessError("DOCUMENT_SHAPE", { typ: type.typ, at: first?.instancePath ?? "" });
   }
-  return value as Static<S>;
+  return value as T;
 }
 
 /** The bytes that are signed and hashed. @throws AccessError DOCUMENT_SHAPE, DOCUMENT_NOT_CANONICAL */
-export function documentPayload<S extends TSchema>(type: DocumentType<S>, value: Static<S>): Uint8Array {
+export function documentPayload<T>(type: DocumentType<T>, value: T): Uint8Array {
   return utf8(canonicalJson(checkShape(type, value)));
 }
 
@@ -84,9 +98,9 @@ export function documentPayload<S extends TSchema>(type: DocumentType<S>, value:
  * A JWS in the general JSON serialisation (RFC 7515 section 7.2.1) with one signature for each key, in its one form.
  * @throws AccessError DOCUMENT_SHAPE, DOCUMENT_NOT_CANONICAL, DOCUMENT_SIGNERS_UNORDERED
  */
-export async function signDocument<S extends TSchema>(
-  type: DocumentType<S>,
-  value: Static<S>,
+export async function signDocument<T>(
+  type: DocumentType<T>,
+  value: T,
   signers: readonly SigningKey[],
 ): Promise<string> {
   const payload = documentPayload(type, value);
@@ -132,27 +146,26 @@ function checkSigners(signatures: readonly DocumentSignature[]): void {
  * @throws AccessError DOCUMENT_NOT_CANONICAL, DOCUMENT_SHAPE, DOCUMENT_TYPE, DOCUMENT_SIGNERS_UNORDERED, or a
  *   ProtocolError for what is not base64url or UTF-8
  */
-export function decodeDocument<S extends TSchema>(
-  type: DocumentType<S>,
-  jws: string,
-): UnverifiedDocument<Static<S>> {
-  const envelope = parseCanonicalJson(jws);
-  if (!Value.Check(Envelope, envelope)) throw new AccessError("DOCUMENT_SHAPE", { typ: "jws" });
+export function decodeDocument<T>(type: DocumentType<T>, jws: string): UnverifiedDocument<T> {
+  const envelope = checkShape(envelopeType, parseCanonicalJson(jws));
   const payload = fromBase64Url(envelope.payload);
-  const signatures = envelope.signatures.map((entry) => ({
-    ...entry,
-    signer: readSigner(type.typ, entry.protected),
+  const signatures = envelope.signatures.map(({ protected: header, signature }) => ({
+    signer: readSigner(type.typ, header),
+    protected: header,
+    signature,
   }));
   checkSigners(signatures);
   const value = checkShape(type, parseCanonicalJson(fromUtf8(payload)));
   return { typ: type.typ, value, payload, id: sha256(payload), signatures, jws };
 }
 
-const Header = strictObject({ alg: Type.Literal(ALGORITHM), kid: Bytes32, typ: Type.String() });
+const headerType: DocumentType<{ kid: string; typ: string }> = {
+  typ: "jws header",
+  schema: strictObject({ alg: Type.Literal(ALGORITHM), kid: Bytes32, typ: Type.String() }),
+};
 
 function readSigner(typ: string, header: string): Uint8Array {
-  const value = parseCanonicalJson(fromUtf8(fromBase64Url(header)));
-  if (!Value.Check(Header, value)) throw new AccessError("DOCUMENT_SHAPE", { typ: "jws header" });
+  const value = checkShape(headerType, parseCanonicalJson(fromUtf8(fromBase64Url(header))));
   if (value.typ !== typ) throw new AccessError("DOCUMENT_TYPE", { expected: typ, actual: value.typ });
   return fromBase64Url(value.kid);
 }
@@ -195,7 +208,7 @@ async function verifySignature<T>(document: UnverifiedDocument<T>, entry: Docume
  * One document with the signatures of all the given ones, each signed apart by somebody else.
  * @throws AccessError DOCUMENT_PAYLOADS_DIFFER, DOCUMENT_SIGNERS_UNORDERED (one signed in two of them), or as decodeDocument
  */
-export function mergeSignatures<S extends TSchema>(type: DocumentType<S>, parts: readonly string[]): string {
+export function mergeSignatures<T>(type: DocumentType<T>, parts: readonly string[]): string {
   const documents = parts.map((jws) => decodeDocument(type, jws));
   const first = documents[0];
   if (first === undefined) throw new AccessError("DOCUMENT_SIGNER_MISSING", { typ: type.typ });

@@ -37,7 +37,7 @@ const KeysetSchema = strictObject({
 /** The public half of what the custodians of one quorum hold for one period. `from` inclusive, `to` exclusive. */
 export type Keyset = Static<typeof KeysetSchema>;
 
-export const keysetDocument: DocumentType<typeof KeysetSchema> = {
+export const keysetDocument: DocumentType<Keyset> = {
   typ: "portcullis-keyset+jws",
   schema: KeysetSchema,
 };

@@ -54,7 +54,7 @@ export type Policy = Static<typeof PolicySchema>;
 export type Quorum = Static<typeof QuorumSchema>;
 export type Custodian = Static<typeof CustodianSchema>;
 
-export const policyDocument: DocumentType<typeof PolicySchema> = {
+export const policyDocument: DocumentType<Policy> = {
   typ: "portcullis-policy+jws",
   schema: PolicySchema,
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PortcullisError, toBase64Url, utf8 } from "@portcullis/protocol";
 import fc from "fast-check";
-import { Type } from "typebox";
+import { Type, type Static } from "typebox";
 import { canonicalJson, parseCanonicalJson } from "../src/canonical-json.ts";
 import {
   decodeDocument,
@@ -17,7 +17,7 @@ import { formatUtcTime, parseUtcTime } from "../src/utc-time.ts";
 import { keyNamed } from "./foundation.ts";
 
 const schema = strictObject({ subject: Type.String(), amount: Type.Integer(), at: UtcTime });
-const note: DocumentType<typeof schema> = { typ: "note+jws", schema };
+const note: DocumentType<Static<typeof schema>> = { typ: "note+jws", schema };
 const value = { subject: "é", amount: 3, at: "1970-04-14T03:00:00Z" };
 const [anna, boris, clara] = ["anna", "boris", "clara"].map((name) => keyNamed(name)) as [
   ReturnType<typeof keyNamed>,
