@@ -78,6 +78,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
   for (const [path, kind] of [
     ["/v1/keysets", "keyset"],
     ["/v1/authorities", "authority"],
+    ["/v1/notices", "notice"],
   ] as const)
     application.get<{ Reply: LoggedOpeningsAnswer }>(
       path,
