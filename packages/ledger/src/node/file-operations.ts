@@ -41,8 +41,13 @@ async function synced(path: string, flags: "r" | "w", bytes?: Uint8Array): Promi
   }
 }
 
+async function readBytes(path: string): Promise<Uint8Array> {
+  // not the Buffer, whose slices are views
+  return new Uint8Array(await readFile(path));
+}
+
 export const systemFiles: FileOperations = {
-  read: (path) => orWhenMissing<Uint8Array | undefined>(readFile(path), undefined),
+  read: (path) => orWhenMissing<Uint8Array | undefined>(readBytes(path), undefined),
   list: (path) => orWhenMissing(readdir(path), []),
   write: (path, bytes) => synced(path, "w", bytes),
   rename,
