@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sha256 } from "@portcullis/crypto";
 import { hpkeSeal } from "@portcullis/crypto/hpke";
-import { equalBytes, fromBase64Url, fromUtf8, toBase64Url, utf8 } from "@portcullis/protocol";
+import {
+  decodeCbor,
+  encodeCbor,
+  equalBytes,
+  FieldReader,
+  fromBase64Url,
+  fromUtf8,
+  toBase64Url,
+  utf8,
+} from "@portcullis/protocol";
 import { assertDecoder } from "@portcullis/testkit";
 import { describeCeremony, signMessage, type CeremonyRound } from "../src/ceremony-message.ts";
 import { decodeHeldShare, encodeHeldShare } from "../src/held-share.ts";
@@ -173,10 +183,9 @@ test("ACC-74, C4: a custodian whose own message comes back changed goes no furth
 
 test("ACC-74, C4: views that part in the last round make keysets that part, and nothing is complete", async () => {
   const { room, shares } = await afterShares();
-  // The cheat sends "bar" its true share sealed twice, so that all shares are sound and only the transcripts differ.
-  const { keyset: _, ...split } = await splitLastRound(room, shares);
-  await assert.rejects(room[0]!.complete(split.keysets), { code: "CEREMONY_SPLIT_VIEW" });
-  await assert.rejects(room[1]!.complete(split.keysets), { code: "CEREMONY_SPLIT_VIEW" });
+  const keysets = await splitLastRound(room, shares);
+  await assert.rejects(room[0]!.complete(keysets), { code: "CEREMONY_SPLIT_VIEW" });
+  await assert.rejects(room[1]!.complete(keysets), { code: "CEREMONY_SPLIT_VIEW" });
 });
 
 /** "union" sends "press" one thing and "bar" another in a slot that neither reads: its slot for itself. */
@@ -187,10 +196,10 @@ async function splitLastRound(room: ReturnType<typeof everybody>, shares: readon
   const press = await room[0]!.finish(shares);
   const bar = await room[1]!.finish([shares[0]!, shares[1]!, other]);
   const union = await room[2]!.finish(shares);
-  return { keyset: press.keyset, keysets: [press.keyset, bar.keyset, union.keyset] };
+  return [press, bar, union].map(({ keyset }) => keyset);
 }
 
-test("ACC-75, C2, C3: a reveal that is not what was committed to is refused, and its sender named", async () => {
+test("ACC-75: a reveal that is not what was committed to is refused, and its sender named", async () => {
   const { room, reveals } = await afterReveals();
   const other = await forged("union", reveals[2]!, ({ parts }) => ({ parts: [damaged(parts[0]!)] }));
   await assert.rejects(room[0]!.shares([reveals[0]!, reveals[1]!, other]), {
@@ -199,23 +208,52 @@ test("ACC-75, C2, C3: a reveal that is not what was committed to is refused, and
   });
 });
 
-test("ACC-75, C2: a commitment copied from another custodian ends in nothing that can be revealed", async () => {
+/** "union" commits to a first round of its own making, and reveals just that. */
+async function revealOfCheat(change: (commitments: Uint8Array[], ofPress: Uint8Array[]) => Uint8Array[]) {
+  const { reveals: honest } = await afterReveals();
+  const [press, union] = [honest[0]!, honest[2]!].map((reveal) => readRound1(bodyOf(reveal).parts[0]!));
+  const round1 = encodeCbor([
+    "portcullis/dkg/round1/v1",
+    union!.contextHash,
+    3,
+    change(union!.commitments, press!.commitments),
+    union!.proof,
+  ]);
+  const commitment = sha256(encodeCbor(["portcullis/dkg/commitment/v1", union!.contextHash, 3, round1]));
   const { room, commits } = await afterCommits();
-  const copied = await forged("union", commits[2]!, ({ parts }) => ({
-    parts: [parts[0]!, bodyOf(commits[0]!).parts[1]!],
+  const cheat = await forged("union", commits[2]!, ({ parts }) => ({
+    parts: [parts[0]!, toBase64Url(commitment)],
   }));
-  const seen = [commits[0]!, commits[1]!, copied];
+  const seen = [commits[0]!, commits[1]!, cheat];
   const reveals = [await room[0]!.reveal(seen), await room[1]!.reveal(seen)];
-  const rogue = await forged("union", reveals[0]!, ({ parts }) => ({ parts }));
-  await assert.rejects(room[0]!.shares([...reveals, rogue]), {
-    code: "CEREMONY_CHEAT",
-    facts: { custodian: "union", why: "DKG_COMMITMENT" },
-  });
-});
+  const revealed = await forged("union", reveals[0]!, () => ({ parts: [toBase64Url(round1)] }));
+  return { press: room[0]!, reveals: [...reveals, revealed] };
+}
 
-test("ACC-76, C1: a share that does not fit is refused, and its sender named", async () => {
-  const { room, commits, reveals } = await afterReveals();
-  const shares = await all(room, (it) => it.shares(reveals));
+function readRound1(part: string) {
+  const reader = new FieldReader(decodeCbor(fromBase64Url(part), "round 1"), "round 1", 5);
+  reader.constant("portcullis/dkg/round1/v1");
+  const contextHash = reader.bytes(32);
+  reader.integer();
+  const commitments = reader.list((value) => value as Uint8Array);
+  return { contextHash, commitments, proof: reader.bytes(64) };
+}
+
+for (const [name, change] of [
+  ["C2: a constant term without proof of its secret", ([, ...rest], [first]) => [first!, ...rest]],
+  ["C3: one coefficient too many, which would raise the threshold", (own, [first]) => [...own, first!]],
+  ["C3: one coefficient too few", (own) => own.slice(1)],
+] satisfies [string, Parameters<typeof revealOfCheat>[0]][])
+  test(`ACC-75, ${name} is refused, and its sender named`, async () => {
+    const { press, reveals } = await revealOfCheat(change);
+    await assert.rejects(press.shares(reveals), {
+      code: "CEREMONY_CHEAT",
+      facts: { custodian: "union", why: "DKG_ROUND1" },
+    });
+  });
+
+test("ACC-76: a share that does not open is refused, and its sender named", async () => {
+  const { room, shares } = await afterShares();
   const cannotOpen = await forged("union", shares[2]!, ({ parts }) => ({
     parts: [damaged(parts[0]!), parts[1]!, parts[2]!],
   }));
@@ -223,18 +261,32 @@ test("ACC-76, C1: a share that does not fit is refused, and its sender named", a
     code: "CEREMONY_SHARE",
     facts: { custodian: "union" },
   });
+});
+
+test("ACC-76, C1: a share that opens and does not fit is refused, and its sender named", async () => {
+  const { room, commits, reveals } = await afterReveals();
+  const shares = await all(room, (it) => it.shares(reveals));
+  const round1s = reveals.map((reveal) => fromBase64Url(bodyOf(reveal).parts[0]!));
+  const transcript = sha256(
+    encodeCbor([
+      "portcullis/dkg/transcript/v1",
+      readRound1(bodyOf(reveals[0]!).parts[0]!).contextHash,
+      commits.map((commit) => fromBase64Url(bodyOf(commit).parts[1]!)),
+      round1s,
+    ]),
+  );
   const wrong = await hpkeSeal({
-    publicKey: fromBase64Url(bodyOf(commits[1]!).parts[0]!),
+    publicKey: fromBase64Url(bodyOf(commits[0]!).parts[0]!),
     info: utf8("portcullis/ceremony-share/v1"),
-    associatedData: utf8(""),
-    plaintext: utf8("not a share"),
+    associatedData: encodeCbor([fromBase64Url(bodyOf(shares[2]!).view), 3, 1]),
+    plaintext: encodeCbor(["portcullis/dkg/round2/v1", transcript, 3, 1, new Uint8Array(32).fill(1)]),
   });
-  const opensElsewhere = await forged("union", shares[2]!, ({ parts }) => ({
-    parts: [parts[0]!, toBase64Url(wrong), parts[2]!],
+  const cheat = await forged("union", shares[2]!, ({ parts }) => ({
+    parts: [toBase64Url(wrong), parts[1]!, parts[2]!],
   }));
-  await assert.rejects(room[1]!.finish([shares[0]!, shares[1]!, opensElsewhere]), {
-    code: "CEREMONY_SHARE",
-    facts: { custodian: "union" },
+  await assert.rejects(room[0]!.finish([shares[0]!, shares[1]!, cheat]), {
+    code: "CEREMONY_CHEAT",
+    facts: { custodian: "union", why: "DKG_SHARE" },
   });
 });
 
