@@ -21,6 +21,7 @@ import { registerAccount } from "./create-account.ts";
 import { DeviceSession } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
+import { readNotices, type ReadNotice } from "./notices.ts";
 import type { Accepted } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 import type { TrustConfig } from "./provider.ts";
@@ -28,6 +29,7 @@ import { ServerApi } from "./server-api.ts";
 import type { ClientStore } from "./store.ts";
 
 const KEY_PACKAGES = 16;
+const GATHER_MS = 50;
 
 export interface ClientOptions {
   /** http: or https: */
@@ -43,6 +45,8 @@ export interface ClientOptions {
   readonly random?: Random;
   /** How many KeyPackages to keep at the server. */
   readonly keyPackages?: number;
+  /** When messages stream in, one transaction takes those of this time. Milliseconds; 50 by default. */
+  readonly gatherMs?: number;
 }
 
 export interface AccountOptions extends ClientOptions {
@@ -102,10 +106,10 @@ export class PortcullisClient {
     const state = await store.load();
     const account = state.account && decodeAccountRecord(state.account);
     if (account?.registered !== true) throw new ClientError("CLIENT_ACCOUNT_MISSING");
-    const { random = systemRandom, keyPackages = KEY_PACKAGES } = options;
+    const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
     const api = apiOf(options);
     const session = new DeviceSession(
-      { api, store, trust, platform, clock, realClock, random, keyPackages },
+      { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs },
       account,
       state,
     );
@@ -240,6 +244,14 @@ export class PortcullisClient {
     await this.#session.forget();
   }
 
+  /** What the ledger tells this account of orders that named it. @throws ClientError CLIENT_TRUST, LedgerError, AccessError */
+  async notices(): Promise<ReadNotice[]> {
+    const { account, provider } = this.#session;
+    const policy = provider.demandPolicy();
+    const published = await this.#api.openings("notices");
+    return readNotices(published, { ...account, policyId: policy.id }, policy.witnessPolicy("access"));
+  }
+
   /** How much this client has done since it was opened. */
   counters(): Readonly<Counters> {
     return { ...this.#session.counters };
@@ -252,17 +264,12 @@ export class PortcullisClient {
 
   #open(conversationId: ConversationId): Conversation {
     const conversation = this.#session.conversations.get(toBase64Url(conversationId));
-    switch (conversation?.record?.condition) {
-      case undefined:
-        throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
-      case "frozen":
-        throw new ClientError("CLIENT_CONVERSATION_FROZEN");
-      case "left":
-        throw new ClientError("CLIENT_CONVERSATION_LEFT");
-      case "open":
-      case "creating":
-        return conversation as Conversation;
-    }
+    const condition = conversation?.record?.condition;
+    if (conversation === undefined || condition === undefined)
+      throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
+    if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
+    if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
+    return conversation;
   }
 
   #stateOf(conversation: Conversation): ConversationState | undefined {

@@ -48,6 +48,9 @@ export class Conversation {
   #cursor = 0;
   #latestMs = 0;
   #incoming: Item[] = [];
+  /** A delivery is on its way, into which more may come. */
+  #gathering = false;
+  #nextDeliveryMs = 0;
   /** While creating: the server knows of it. */
   #announced = false;
 
@@ -131,7 +134,16 @@ export class Conversation {
   /** Items in the order of the sequence. They are taken in one transaction, as many as have come by then. */
   receive(items: readonly Item[]): void {
     for (const item of items) this.#incoming.push(item);
-    this.run(() => this.#deliver());
+    this.#deliverSoon();
+  }
+
+  /** At once after a pause; when much comes, what came within the gathering time goes into one transaction. */
+  #deliverSoon(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    const waitMs = this.#nextDeliveryMs - performance.now();
+    if (waitMs <= 0) this.run(() => this.#deliver());
+    else this.#host.later(waitMs, () => this.run(() => this.#deliver()));
   }
 
   /** The connection broke: the server will deliver again from the cursor. */
@@ -206,6 +218,7 @@ export class Conversation {
   }
 
   async #deliver(): Promise<void> {
+    this.#gathering = false;
     if (this.sendingEpoch === undefined) this.#incoming = [];
     const items = this.#incoming.splice(0, ITEMS_PER_WRITE);
     if (items.length === 0) return;
@@ -227,7 +240,8 @@ export class Conversation {
     }
     if (cursor !== before || !batch.isEmpty) await this.#store(batch, cursor);
     if (trouble !== undefined) this.#host.reconnect(trouble);
-    else if (this.#incoming.length > 0) this.run(() => this.#deliver());
+    this.#nextDeliveryMs = performance.now() + this.#host.gatherMs;
+    if (this.#incoming.length > 0) this.#deliverSoon();
     await this.outbox.flush();
   }
 

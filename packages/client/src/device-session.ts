@@ -22,7 +22,7 @@ import { KeyPackageSupply } from "./key-package-supply.ts";
 import { decodeOutboxEntry, type Addition } from "./outbox-entry.ts";
 import type { Platform } from "./platform.ts";
 import { Provider, type TrustConfig } from "./provider.ts";
-import { ServerApi } from "./server-api.ts";
+import type { ServerApi } from "./server-api.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long. */
@@ -37,6 +37,7 @@ export interface SessionOptions {
   readonly realClock: Clock;
   readonly random: Random;
   readonly keyPackages: number;
+  readonly gatherMs: number;
 }
 
 /**
@@ -72,7 +73,7 @@ export class DeviceSession implements Host {
     this.clock = clock;
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
-    this.#directory = new DeviceDirectory(this.provider.identityPolicy, (id) => api.devices(account, id));
+    this.#directory = new DeviceDirectory(this.provider.identityPolicy, (id) => api.devices(id));
     this.events = new EventHub((error) => console.error(error));
     this.keyPackages = new KeyPackageSupply(state.secrets);
     this.engine = createMlsEngine({
@@ -89,6 +90,10 @@ export class DeviceSession implements Host {
 
   get ready(): boolean {
     return this.#connection?.ready === true && this.#stopped === undefined;
+  }
+
+  get gatherMs(): number {
+    return this.#options.gatherMs;
   }
 
   /** Resolves when frames flow for the first time; rejects when the provider is not the one that is trusted. */

@@ -75,6 +75,8 @@ export interface Host {
   readonly keyPackages: KeyPackageSupply;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
+  /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */
+  readonly gatherMs: number;
   /** Durable when it resolves; when it fails the client stops. */
   write(changes: readonly StoreChange[]): Promise<void>;
   /** Sends a frame that has an answer; the answer is lost when the connection breaks. */

@@ -10,6 +10,7 @@ export type { ConversationMessage } from "./conversation-message.ts";
 export type { Freeze } from "./conversation-record.ts";
 export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
 export type { ClientEvents, Counters } from "./host.ts";
+export type { ReadNotice } from "./notices.ts";
 export type { Accepted } from "./outbox.ts";
 export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./provider.ts";

@@ -12,7 +12,7 @@ import type { MimiContent } from "@portcullis/protocol/content";
 import type { Batch } from "./batch.ts";
 import { messageOf } from "./conversation-message.ts";
 import type { Epoch } from "./epoch.ts";
-import { ClientError, isTransient } from "./errors.ts";
+import { ClientError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { checkMessage, type CheckedMessage } from "./message-check.ts";
 import { ReceiptVerifier } from "./receipt.ts";

@@ -18,6 +18,9 @@ export function frameOf(entry: OutboxEntry, requestId: number): ClientFrame {
     };
   }
   const { message, welcome, welcomed, roster } = attempt;
-  const welcomes = welcome === undefined ? [] : welcomed.map((device) => ({ ...device, welcome }));
+  const welcomes =
+    welcome === undefined
+      ? []
+      : welcomed.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome }));
   return { type: "commit", requestId, conversationId, messageId, message, welcomes, roster };
 }

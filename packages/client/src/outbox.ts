@@ -3,6 +3,7 @@ import {
   asMessageId,
   bucketStartAt,
   equalBytes,
+  PortcullisError,
   type BucketStart,
   type ConversationId,
   type Item,
@@ -215,7 +216,9 @@ export class Outbox {
       held.outcome.resolve({ sequence: 0, acceptedAtMs: epoch.facts.startedAtMs });
       return;
     }
-    const { attempt, pending, ratchet } = await buildCommit(epoch, intent, this.#bucketNow(epoch));
+    const built = await this.#build(epoch, held, intent);
+    if (built === undefined) return;
+    const { attempt, pending, ratchet } = built;
     epoch.setRatchet(ratchet);
     held.entry = { ...held.entry, attempt };
     await this.#host.write([
@@ -225,6 +228,17 @@ export class Outbox {
     ]);
     this.#pending = pending;
     this.#transmit(held);
+  }
+
+  /** Undefined when it cannot be made: a device without proof, a KeyPackage that is not valid. */
+  async #build(epoch: Epoch, held: Held, intent: Parameters<typeof buildCommit>[1]) {
+    try {
+      return await buildCommit(epoch, intent, this.#bucketNow(epoch));
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+      await this.#giveUp(held, error);
+      return undefined;
+    }
   }
 
   #transmit(held: Held): void {
@@ -277,7 +291,8 @@ export class Outbox {
       case "SERVER_STOPPING":
         return this.#againLater(held);
       default:
-        await this.#giveUp(held, code);
+        await this.#giveUp(held, new ClientError("CLIENT_SERVER_REFUSED", { refusal: code }));
+        await this.flush();
         return;
     }
     await this.#takeBack(held);
@@ -309,13 +324,12 @@ export class Outbox {
     return [{ erase: "secret", name: this.#owner.names.pending }, storeEntry(held)];
   }
 
-  async #giveUp(held: Held, refusal: string): Promise<void> {
+  async #giveUp(held: Held, error: PortcullisError): Promise<void> {
     this.#held = this.#held.filter((other) => other !== held);
     const erase: StoreChange[] = [{ erase: "outbox", order: held.place }];
     if (held.entry.intent.kind === "commit") erase.push({ erase: "secret", name: this.#owner.names.pending });
     await this.#host.write(erase);
-    held.outcome.reject(new ClientError("CLIENT_SERVER_REFUSED", { refusal }));
-    await this.flush();
+    held.outcome.reject(error);
   }
 
   /** Its item came: it leaves the outbox in the transaction of `changes`. Undefined when this device sent no such thing. */

@@ -39,6 +39,9 @@ interface LoggedOpening {
   readonly proof: string;
 }
 
+/** What another attempt may get over: a session that has ended, too many requests. */
+const PASSING_STATUS: ReadonlySet<number> = new Set([401, 429]);
+
 /** A session is renewed when this much of it is left, so that it does not end between check and use. */
 const SESSION_MARGIN_MS = 30_000;
 
@@ -64,7 +67,7 @@ export class ServerApi {
     return this.#ask("GET", "/v1/server");
   }
 
-  async openings(of: "keysets" | "authorities"): Promise<LoggedOpening[]> {
+  async openings(of: "keysets" | "authorities" | "notices"): Promise<LoggedOpening[]> {
     const { openings } = await this.#ask<LoggedOpeningsAnswer>("GET", `/v1/${of}`);
     return openings.map(({ opening, proof }) => ({ opening: fromBase64Url(opening), proof }));
   }
@@ -95,10 +98,9 @@ export class ServerApi {
   }
 
   /** The encoded device proof of an account; the server waits until the log has it. */
-  async devices(account: AccountRecord, accountId: AccountId): Promise<Uint8Array> {
-    const token = await this.token(account);
+  async devices(accountId: AccountId): Promise<Uint8Array> {
     const path = `/v1/accounts/${toBase64Url(accountId)}/devices`;
-    return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path, undefined, token)).deviceProof);
+    return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path)).deviceProof);
   }
 
   async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
@@ -174,10 +176,11 @@ export class ServerApi {
       throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path });
     }
     if (response.ok) return answer as T;
-    if (response.status === 401) this.forgetSession();
+    const { status } = response;
     const { code } = answer as { code?: unknown };
-    const status = response.status;
-    if (typeof code !== "string") throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
+    if (status === 401) this.forgetSession();
+    if (typeof code !== "string" || PASSING_STATUS.has(status) || status >= 500)
+      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
     throw new ClientError("CLIENT_SERVER_REFUSED", { path, status, refusal: code });
   }
 }

@@ -24,7 +24,7 @@ const SCHEMA = `
 `;
 
 /** The log is folded into the database, and cut, at least every so many writes, and whenever the client rests. */
-const WRITES_PER_CHECKPOINT = 32;
+const WRITES_PER_CHECKPOINT = 64;
 
 /**
  * One device's store in one SQLite file. What is deleted is zeroed (secure_delete), the write-ahead log is cut to

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { generateSigningKey } from "@portcullis/crypto";
+import {
+  asAccountId,
+  asConversationId,
+  asDeviceId,
+  asMessageId,
+  PortcullisError,
+} from "@portcullis/protocol";
+import { assertDecoder, seededRandom } from "@portcullis/testkit";
+import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "../src/account-record.ts";
+import {
+  decodeConversationRecord,
+  encodeConversationRecord,
+  type ConversationRecord,
+} from "../src/conversation-record.ts";
+import { decodeLeafRow, encodeLeafRow } from "../src/leaf-row.ts";
+import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox-entry.ts";
+
+const random = seededRandom("stored records");
+const device = { accountId: asAccountId(random(32)), deviceId: asDeviceId(random(16)) };
+
+const account: AccountRecord = {
+  provider: "chat.example",
+  frankingKey: random(32),
+  handle: "ann",
+  ...device,
+  accountKey: generateSigningKey(random),
+  deviceKey: generateSigningKey(random),
+  noticeKey: { publicKey: random(32), privateKey: random(32) },
+  signedDeviceList: random(100),
+  registered: true,
+};
+
+const open: ConversationRecord = {
+  condition: "open",
+  class: "recorded",
+  epoch: 3,
+  startBucket: 8_910_000,
+  epochStartedAtMs: 8_910_000_123,
+  rosterRoot: random(32),
+};
+const frozen: ConversationRecord = {
+  ...open,
+  condition: "frozen",
+  freeze: { sequence: 7, code: "CLIENT_COMMIT_MEMBERS", committer: device },
+};
+
+const about = { conversationId: asConversationId(random(32)), messageId: asMessageId(random(16)) };
+const message: OutboxEntry = {
+  ...about,
+  intent: { kind: "message", applicationData: random(40), frankingTag: random(32) },
+  attempt: {
+    kind: "message",
+    epoch: 3,
+    bucketStart: 8_910_000,
+    message: random(90),
+    record: random(80),
+    sealedBucket: random(70),
+    records: { index: 4, previous: random(32) },
+    recordsAfter: { index: 5, previous: random(32) },
+  },
+};
+const commit: OutboxEntry = {
+  ...about,
+  intent: { kind: "commit", add: [{ ...device, keyPackage: random(50) }], remove: [device.accountId] },
+  attempt: {
+    kind: "commit",
+    epoch: 3,
+    startBucket: 8_910_000,
+    rosterRoot: random(32),
+    message: random(90),
+    welcome: random(60),
+    welcomed: [device],
+    roster: [{ accountId: device.accountId, salt: random(32) }],
+  },
+};
+const { attempt: _, ...intentOnly } = message;
+
+test("an account record is decoded from its one encoding", () => {
+  assertDecoder(encodeAccountRecord(account), decodeAccountRecord, encodeAccountRecord);
+});
+
+for (const [name, record] of Object.entries({ open, frozen }))
+  test(`a conversation record is decoded from its one encoding: ${name}`, () => {
+    assertDecoder(encodeConversationRecord(record), decodeConversationRecord, encodeConversationRecord);
+    assert.deepEqual(decodeConversationRecord(encodeConversationRecord(record)), record);
+  });
+
+for (const [name, entry] of Object.entries({ message, commit, intentOnly }))
+  test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
+    assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
+    assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);
+  });
+
+test("a leaf row gives back what it was made of", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.uint8Array({ maxLength: 200 }),
+      (index, previous, ratchet) => {
+        const row = { records: { index, previous }, ratchet };
+        assert.deepEqual(decodeLeafRow(encodeLeafRow(row)), row);
+      },
+    ),
+    { numRuns: 50 },
+  );
+  assert.throws(() => decodeLeafRow(new Uint8Array(35)), PortcullisError);
+});
+
+test("arbitrary bytes are refused with a code", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      for (const decode of [decodeAccountRecord, decodeConversationRecord, decodeOutboxEntry])
+        assert.throws(() => decode(bytes), PortcullisError);
+    }),
+    { numRuns: 100 },
+  );
+});
