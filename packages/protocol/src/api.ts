@@ -52,7 +52,7 @@ export interface LoggedOpening {
   readonly proof: string;
 }
 
-/** GET /v1/keysets, GET /v1/authorities */
+/** GET /v1/keysets, GET /v1/authorities, GET /v1/notices */
 export interface LoggedOpeningsAnswer {
   readonly openings: readonly LoggedOpening[];
 }
