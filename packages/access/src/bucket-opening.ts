@@ -3,7 +3,6 @@ import { equalBytes, PortcullisError } from "@portcullis/protocol";
 import { custodianOf } from "./approval.ts";
 import type { VerifiedSealedBucket } from "./capsule.ts";
 import { AccessError } from "./errors.ts";
-import type { VerifiedKeyset } from "./keyset.ts";
 import type { VerifiedPolicy } from "./policy.ts";
 import type { ShareBatch } from "./share-batch.ts";
 
@@ -16,7 +15,7 @@ export interface GivenShare {
 export interface OpenedBucket {
   /** 32 bytes, secret but to the order's recipient. */
   readonly key: Uint8Array;
-  /** Custodians whose share of this bucket is not sound; known only of those that were checked. */
+  /** Custodians whose share of this bucket is missing or not sound, as far as it was checked. */
   readonly cheats: readonly string[];
 }
 
@@ -39,16 +38,34 @@ export function openBucket(
   confirms: ((key: Uint8Array) => boolean) | undefined,
 ): OpenedBucket {
   const given = input.bucket.keysets.map((_, quorumIndex) => givenShares(input, quorumIndex));
+  const formed = given.map((shares) => shares.filter((share) => hasForm(input, share)));
   if (confirms !== undefined) {
-    const key = optimisticKey(input, given);
-    if (key !== undefined && confirms(key)) return { key, cheats: [] };
+    const key = optimisticKey(input, formed);
+    if (key !== undefined && confirms(key)) return { key, cheats: missingFrom(formed, given) };
   }
-  const sound = given.map((shares, quorumIndex) =>
+  const sound = formed.map((shares, quorumIndex) =>
     shares.filter((share) => isSound(input, quorumIndex, share)),
   );
-  const honest = new Set(sound.flat().map(({ custodian }) => custodian));
-  const cheats = given.flat().filter(({ custodian }) => !honest.has(custodian));
-  return { key: combine(input, sound), cheats: cheats.map(({ custodian }) => custodian) };
+  return { key: combine(input, sound), cheats: missingFrom(sound, given) };
+}
+
+type SharesByQuorum = readonly (readonly GivenShare[])[];
+
+function missingFrom(some: SharesByQuorum, all: SharesByQuorum): string[] {
+  const present = new Set(some.flat().map(({ custodian }) => custodian));
+  return all
+    .flat()
+    .map(({ custodian }) => custodian)
+    .filter((custodian) => !present.has(custodian));
+}
+
+/** A share there is, under the custodian's own index. */
+function hasForm({ policy }: Pick<BucketInput, "policy">, { custodian, share }: GivenShare): boolean {
+  return share !== undefined && readIndex(share) === custodianOf(policy, custodian).shareIndex;
+}
+
+function readIndex(share: Uint8Array): number {
+  return new DataView(share.buffer, share.byteOffset, share.byteLength).getUint16(0);
 }
 
 /** One for each custodian of the quorum that sent a batch. */
@@ -61,22 +78,16 @@ function givenShares({ policy, batches, bucket }: BucketInput, quorumIndex: numb
     }));
 }
 
-function optimisticKey(
-  input: BucketInput,
-  given: readonly (readonly GivenShare[])[],
-): Uint8Array | undefined {
+function optimisticKey(input: BucketInput, formed: SharesByQuorum): Uint8Array | undefined {
   try {
-    return combine(
-      input,
-      given.map((shares) => shares.filter(({ share }) => share !== undefined)),
-    );
+    return combine(input, formed);
   } catch (error) {
     if (error instanceof PortcullisError) return undefined;
     throw error;
   }
 }
 
-function combine({ bucket }: BucketInput, chosen: readonly (readonly GivenShare[])[]): Uint8Array {
+function combine({ bucket }: BucketInput, chosen: SharesByQuorum): Uint8Array {
   const quorums = bucket.keysets.map(({ public: quorum, keyset }, quorumIndex) => {
     const capsule = capsuleOf(bucket, quorumIndex);
     const shares = (chosen[quorumIndex] ?? []).flatMap(({ share }) => (share === undefined ? [] : [share]));
@@ -104,15 +115,15 @@ function capsuleOf(
 
 /** Whether the share is this custodian's own, of this bucket, for this order and recipient. */
 export function isSound(
-  { policy, bucket, binding }: Omit<BucketInput, "batches">,
+  input: Omit<BucketInput, "batches">,
   quorumIndex: number,
-  { custodian, share }: GivenShare,
+  given: GivenShare,
 ): boolean {
-  const { public: keyset }: VerifiedKeyset = bucket.keysets[quorumIndex] as VerifiedKeyset;
-  const { shareIndex } = custodianOf(policy, custodian);
-  if (share === undefined || ((share[0] as number) << 8) + (share[1] as number) !== shareIndex) return false;
+  const keyset = input.bucket.keysets[quorumIndex]?.public;
+  if (keyset === undefined || given.share === undefined || !hasForm(input, given)) return false;
+  const capsule = capsuleOf(input.bucket, quorumIndex);
   try {
-    verifyShare({ capsule: capsuleOf(bucket, quorumIndex), keyset, share, binding });
+    verifyShare({ capsule, keyset, share: given.share, binding: input.binding });
     return true;
   } catch (error) {
     if (error instanceof PortcullisError) return false;

@@ -200,6 +200,7 @@ export class CustodianState {
       const { order, targets } = await this.#check({ ...request, index: own.index });
       requireSameLabels(own, targets.labels);
       requireEveryQuorum(this.#standing(own));
+      if (!this.#isLogged(own.approval)) throw new AccessError("ORDER_NOT_APPROVED", { logged: false });
       const key = this.#own(request.key);
       const { shares, random } = request;
       const release = await makeRelease({ ...this.#self(), order, targets, key, shares, random });

@@ -181,6 +181,7 @@ export {
   type RejectedItem,
   type UnsoundShare,
 } from "./opening.ts";
+export { openBucket } from "./bucket-opening.ts";
 export { openOrder, type OpenedOrder, type ReceivedBatch } from "./order-opening.ts";
 export type { OpenedAccount, OpenedMessage } from "./message-opening.ts";
 export type { Gap } from "./record-gaps.ts";
