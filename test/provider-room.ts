@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { sealOpening, signKeyset, signPolicy, verifyPolicy, type Policy } from "@portcullis/access";
-import { createAccount, PortcullisClient, type ClientStore, type Platform } from "@portcullis/client";
+import {
+  createAccount,
+  PortcullisClient,
+  type ClientStore,
+  type Platform,
+  type TrustConfig,
+} from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { DkgParticipant, generateSigningKey, type SigningKey } from "@portcullis/crypto";
 import { toBase64Url, utf8, type Clock } from "@portcullis/protocol";
@@ -21,14 +27,8 @@ const quorums = [
 
 export interface ProviderRoom {
   readonly clock: Clock;
-  readonly trust: {
-    policyId: string;
-    log: string;
-    identityLog: string;
-    witnesses: string[];
-    witnessThreshold: number;
-  };
-  server: RunningServer;
+  readonly trust: TrustConfig & { readonly policyId: string };
+  readonly server: RunningServer;
   /** A new account, connected. */
   join(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   /** An account of this room once more, from its store; not connected. */
@@ -41,6 +41,9 @@ export interface ProviderRoom {
 
 interface ClientSetting {
   readonly store: ClientStore;
+  /** Another file than the handle's. */
+  readonly storeName: string;
+  readonly trust: TrustConfig;
   readonly platform: Platform;
   readonly clock: Clock;
 }
@@ -84,12 +87,12 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
   const storePath = (handle: string): string => join(directory, `${handle}.sqlite`);
   const setting = (handle: string, changes: Partial<ClientSetting>) => ({
     server: server.url,
-    store: changes.store ?? new SqliteStore(storePath(handle)),
+    store: changes.store ?? new SqliteStore(storePath(changes.storeName ?? handle)),
     trust,
     platform: nodePlatform,
     clock,
     random,
-    keyPackages: 4,
+    keyPackages: 8,
     ...changes,
   });
   return {
@@ -98,9 +101,6 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     storePath,
     get server() {
       return server;
-    },
-    set server(next) {
-      server = next;
     },
     join: async (handle, changes = {}) => {
       const { registrationToken } = server;

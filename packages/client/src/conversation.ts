@@ -204,6 +204,7 @@ export class Conversation {
       await this.#begin(batch, { start, facts, condition: "open" });
       batch.add(keyPackages.spend(start.reference));
       await this.#store(batch, frame.sequence);
+      this.#host.replenish();
     } catch (error) {
       if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
       this.#host.events.emit("refused", { conversationId: this.id, code: error.code });

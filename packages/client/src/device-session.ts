@@ -101,10 +101,7 @@ export class DeviceSession implements Host {
     this.#connection ??= new Connection({
       url: this.#options.api.streamUrl,
       transport: this.#options.platform.transport,
-      token: async () => {
-        await this.provider.verify();
-        return this.#options.api.token(this.account);
-      },
+      token: () => this.#admission(),
       onReady: () => this.#onReady(),
       onFrame: (frame) => this.#onFrame(frame),
       onDown: (reason) => this.#onDown(reason),
@@ -236,7 +233,7 @@ export class DeviceSession implements Host {
   #onReady(): void {
     this.#connected.resolve();
     for (const conversation of this.conversations.values()) conversation.connected();
-    this.#supply = this.supplyKeyPackages();
+    this.replenish();
     this.events.emit("connection", { state: "ready" });
   }
 
@@ -244,7 +241,6 @@ export class DeviceSession implements Host {
     this.#answers.clear();
     this.#options.api.forgetSession();
     for (const conversation of this.conversations.values()) conversation.disconnected();
-    if (reason instanceof ClientError && !isTransient(reason)) this.#connected.reject(reason);
     this.events.emit("connection", { state: "down", reason });
   }
 
@@ -269,11 +265,29 @@ export class DeviceSession implements Host {
     }
   }
 
+  replenish(): void {
+    this.#supply = this.#supply.then(() => this.#supplyKeyPackages());
+  }
+
+  /** A session token, once the provider is the one that is trusted; one that is not is not spoken to again. */
+  async #admission(): Promise<string> {
+    try {
+      await this.provider.verify();
+    } catch (error) {
+      if (!isTransient(error)) {
+        this.#connected.reject(error);
+        this.#connection?.close();
+      }
+      throw error;
+    }
+    return this.#options.api.token(this.account);
+  }
+
   /** Fills up what others have claimed. A failure is made good at the next connection. */
-  async supplyKeyPackages(): Promise<void> {
+  async #supplyKeyPackages(): Promise<void> {
     const { api, keyPackages: wanted } = this.#options;
     const missing = wanted - this.keyPackages.size;
-    if (missing <= wanted / 2 && this.keyPackages.size > 0) return;
+    if (!this.ready || (missing <= wanted / 2 && this.keyPackages.size > 0)) return;
     try {
       const { keyPackages, before, after } = await this.keyPackages.make(this.engine, missing);
       await this.write(before);

@@ -82,6 +82,8 @@ export interface Host {
   /** Sends a frame that has an answer; the answer is lost when the connection breaks. */
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void;
   tell(frame: ClientFrame): void;
+  /** A KeyPackage was used: fresh ones are published when there are few. */
+  replenish(): void;
   /** Tells the server that a conversation begins, with this device as its only member. */
   announce(id: ConversationId, conversationClass: ConversationClass): Promise<void>;
   /** A fresh place in the outbox, higher than all before. */

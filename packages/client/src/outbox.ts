@@ -248,9 +248,10 @@ export class Outbox {
     held.stored = true;
     this.#host.request(
       (requestId) => frameOf(held.entry, requestId),
-      (answer) => {
-        if (held.ticket === ticket) this.#owner.run(() => this.#answered(held, answer));
-      },
+      (answer) =>
+        this.#owner.run(async () => {
+          if (held.ticket === ticket) await this.#answered(held, answer);
+        }),
     );
   }
 
