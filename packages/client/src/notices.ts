@@ -1,6 +1,6 @@
 import { decodeNoticeEntry, decodeOpening, entryOf, openNotice, type Notice } from "@portcullis/access";
 import { verifyTlogProof, type WitnessPolicy } from "@portcullis/ledger/verify";
-import type { AccountId, OrderHash, PolicyId } from "@portcullis/protocol";
+import { equalBytes, type AccountId, type OrderHash, type PolicyId } from "@portcullis/protocol";
 
 /** A notice that was for this account, and the order that it speaks of. */
 export interface ReadNotice extends Notice {
@@ -28,6 +28,8 @@ export async function readNotices(
     const { kind, body } = decodeOpening(opening);
     if (kind !== "notice") continue;
     const { orderHash, sealedNotices } = decodeNoticeEntry(body);
+    // Any custodian may publish a notice, and two of them may at once.
+    if (notices.some((notice) => equalBytes(notice.orderHash, orderHash))) continue;
     for (const sealed of sealedNotices) {
       const notice = await openNotice({ policyId, accountId, ...noticeKey, sealed });
       if (notice !== undefined) notices.push({ orderHash, ...notice });

@@ -12,11 +12,16 @@ export interface ReplayOptions {
   readonly onProgress: (sent: number) => void;
 }
 
+/**
+ * Messages under way at once in each conversation, so that clients and server write many together. One person's words
+ * keep their order; what two people write in the same moment may come in either.
+ */
+const WINDOW = 32;
 /** Clients that lag more than this many messages are waited for, so that memory stays bounded. */
 const LONGEST_LAG = 1_000;
 
 /**
- * Sends the transcript into each conversation, in its order and by its clock. A bucket's boundary is crossed only when
+ * Sends the transcript into each conversation by its clock. A bucket's boundary is crossed only when
  * every send of the bucket is acknowledged. Returns the last sequence number of each conversation.
  */
 export async function replay(options: ReplayOptions): Promise<number[]> {
@@ -27,11 +32,17 @@ export async function replay(options: ReplayOptions): Promise<number[]> {
   for (const bucket of byBucket(transcript.messages, bucketSeconds)) {
     await Promise.all(
       conversations.map(async (conversation, lane) => {
+        const acknowledged = (sequence: number): void => {
+          lastSequence[lane] = Math.max(lastSequence[lane] ?? 0, sequence);
+          onProgress(++sent);
+        };
+        const underWay: Promise<void>[] = [];
         for (const { name, text, sentAtMs } of bucket) {
           clock.set(Math.max(clock.now(), sentAtMs));
-          lastSequence[lane] = await crew.by(name, "send", name, conversation, text);
-          onProgress(++sent);
+          underWay.push(crew.by(name, "send", name, conversation, text).then(acknowledged));
+          if (underWay.length >= WINDOW) await underWay.shift();
         }
+        await Promise.all(underWay);
       }),
     );
     if (sent - waitedAt < LONGEST_LAG) continue;
