@@ -95,7 +95,6 @@ const orderErrors = {
   BATCH_UNREADABLE:
     "The batch of shares does not open with the recipient's key for this order and custodian.",
   BATCH_NOT_RELEASED: "The custodian's release in the ledger is not about this batch.",
-  SHARE_CHEAT: "A custodian released a share that is not its own share of this bucket.",
   SHARE_PROOF: "The share is sound: this is no proof of a cheat.",
   OPENING_SHARES_SHORT: "There are too few sound shares to open a bucket.",
   OPENING_ITEM: "An item is of no bucket that the order covers.",
