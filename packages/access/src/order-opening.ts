@@ -1,6 +1,7 @@
 import { sha256 } from "@portcullis/crypto";
 import { equalBytes } from "@portcullis/protocol";
 import { AccessError } from "./errors.ts";
+import type { OrderItem } from "./items.ts";
 import { openBuckets, type OrderOpening, type OpeningInput } from "./opening.ts";
 import type { VerifiedRelease } from "./release.ts";
 import { openShareBatch } from "./sealed-batch.ts";
@@ -19,6 +20,8 @@ export interface ReceivedBatch {
 export interface OpenedOrder extends OrderOpening {
   /** Batches of sound shares: these go into evidence. */
   readonly batches: readonly ShareBatch[];
+  /** Items that were opened: so do these. */
+  readonly items: readonly OrderItem[];
   /** Proofs against custodians, for anybody to check (verifyShareCheat). */
   readonly cheats: readonly ShareCheat[];
 }
@@ -42,7 +45,8 @@ export async function openOrder(
     return { custodian, labelHash, batch, release: input.batches[place]?.releaseJws ?? "" };
   });
   const sound = opened.filter(({ custodian }) => !cheats.some((cheat) => cheat.custodian === custodian));
-  return { ...opening, batches: sound, cheats };
+  const items = input.items.filter((item) => !opening.rejected.some((it) => it.item === item));
+  return { ...opening, batches: sound, items, cheats };
 }
 
 /** The batch, if it is the one that its custodian's release in the ledger commits to, over the same buckets. */

@@ -72,6 +72,7 @@ test("an order opens what the named account wrote in its half hour, and nothing 
     ],
   );
   assert.deepEqual([opened.rejected, opened.gaps, opened.cheats], [[], [], []]);
+  assert.deepEqual(opened.items, input.items);
   const summary = summarizeOpening(opened, order);
   assert.equal(summary.messagesOutsideScope, 0);
   assert.deepEqual(summary.senders, [{ handle: "jim", messages: 3 }]);

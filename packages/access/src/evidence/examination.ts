@@ -190,9 +190,9 @@ async function readBatches(
     requireSound(batch, subject);
     batches.push(batch);
   }
-  const custodians = new Set(batches.map(({ custodian }) => custodian));
-  if (custodians.size !== batches.length || documents.releases.length !== batches.length)
+  if (new Set(batches.map(({ custodian }) => custodian)).size !== batches.length)
     throw new EvidenceError("EVIDENCE_RELEASE", { rule: "EVD-11", batches: batches.length });
+  requireThresholds(batches, subject.policy);
   return batches;
 }
 
@@ -222,6 +222,15 @@ function requireSound({ custodian, shares }: ShareBatch, { policy, order, target
   });
   if (!sound || shares.length !== targets.buckets.length)
     throw new EvidenceError("EVIDENCE_SHARES", { rule: "EVD-12", custodian });
+}
+
+/** Enough batches to open everything. A release whose batch came too late to be used does no harm. */
+function requireThresholds(batches: readonly ShareBatch[], policy: VerifiedPolicy): void {
+  for (const [index, { name, threshold }] of policy.policy.quorums.entries()) {
+    const given = batches.filter(({ custodian }) => custodianOf(policy, custodian).quorumIndex === index);
+    if (given.length < threshold)
+      throw new EvidenceError("EVIDENCE_SHARES", { rule: "EVD-12", quorum: name, batches: given.length });
+  }
 }
 
 /** The devices of each account are in the trusted identity log; named accounts have the order's handles; rule EVD-14. */
