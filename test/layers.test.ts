@@ -45,7 +45,10 @@ function importsOf(files: readonly string[], pattern: RegExp): Import[] {
   );
 }
 
-const sources = [...workspaces("packages"), ...workspaces("apps")].flatMap((name) =>
+const sources = [
+  ...workspaces("packages").filter((name) => name !== "testkit"),
+  ...workspaces("apps"),
+].flatMap((name) =>
   filesBelow(workspaces("packages").includes(name) ? `packages/${name}` : `apps/${name}`, /^src\/.*\.ts$/),
 );
 const layerOf = (name: string): number => layers.findIndex((layer) => layer.includes(name));

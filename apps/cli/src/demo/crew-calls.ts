@@ -38,6 +38,8 @@ export interface CrewCalls {
     conversationClass: ConversationClass,
     members: readonly Uint8Array[],
   ): Promise<Uint8Array>;
+  /** Resolves when every client in the thread is a member of the conversation. */
+  joined(conversation: Uint8Array): Promise<void>;
   /** Returns the sequence number that the server gave it. */
   send(person: string, conversation: Uint8Array, text: string): Promise<number>;
   /** Resolves when every client in the thread holds the conversation up to that number. */

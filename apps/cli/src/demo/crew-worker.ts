@@ -49,6 +49,11 @@ const calls: CrewCalls = {
     });
   },
 
+  async joined(conversation) {
+    const id = asConversationId(conversation);
+    await Promise.all([...clients.values()].map((client) => client.waitForConversation(id)));
+  },
+
   async send(person, conversation, text) {
     const { sequence } = await clientOf(person).send(asConversationId(conversation), { text });
     return sequence;

@@ -74,7 +74,7 @@ export class Crew {
   }
 
   /** Every thread does it, for all the clients in it. */
-  async each<Name extends "caughtUp" | "histories" | "counters" | "close">(
+  async each<Name extends "joined" | "caughtUp" | "histories" | "counters" | "close">(
     name: Name,
     ...args: Parameters<CrewCalls[Name]>
   ): Promise<Awaited<ReturnType<CrewCalls[Name]>>[]> {

@@ -21,6 +21,7 @@ import { Crew } from "./crew.ts";
 import { freshFolder } from "./directories.ts";
 import { found, type Founded } from "./founding.ts";
 import { askToApprove, placeOrder, until, type OrderRequest, type PlacedOrder } from "./lawful-access.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 import { demoUsage, parseDemoOptions, type DemoOptions } from "./options.ts";
 import { plaintextFoundIn } from "./plaintext-scan.ts";
 import { Progress } from "./progress.ts";
@@ -129,6 +130,7 @@ class Demonstration {
   async run(): Promise<void> {
     const { transcript, story, world, data, clockFile } = this.#stage;
     const { messages } = transcript;
+    using memory = new MemoryWatch(world.programs);
     const founded = await found(world, {
       fromMs: messages[0]?.sentAtMs ?? 0,
       toMs: messages.at(-1)?.sentAtMs ?? 0,
@@ -147,7 +149,7 @@ class Demonstration {
       const conversations = await this.#converse(crew, [...accounts.values()]);
       await this.#talk(crew, conversations);
       await this.#access(founded, crew, { accounts, conversations });
-      story.costs(world.programs, await crew.each("counters"));
+      story.costs(world.programs, await crew.each("counters"), memory);
     } finally {
       await crew.close();
     }
@@ -171,10 +173,11 @@ class Demonstration {
     const { transcript, story } = this.#stage;
     const first = transcript.names[0] as string;
     const conversations: ConversationId[] = [];
-    for (const conversationClass of classes)
-      conversations.push(
-        asConversationId(await crew.by(first, "converse", first, conversationClass, members)),
-      );
+    for (const conversationClass of classes) {
+      const conversation = await crew.by(first, "converse", first, conversationClass, members);
+      await crew.each("joined", conversation);
+      conversations.push(asConversationId(conversation));
+    }
     story.conversations(first, members.length);
     return conversations;
   }

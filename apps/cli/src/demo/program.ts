@@ -98,6 +98,20 @@ export class Program {
 
 const TICKS_PER_SECOND = 100;
 
+/**
+ * Memory that a process has to itself plus its part of what it shares, in bytes: sizes of several processes add up
+ * only so. 0 on systems that do not tell.
+ */
+export function proportionalBytes(pid: number | "self"): number {
+  try {
+    return (
+      1024 * Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0)
+    );
+  } catch {
+    return 0;
+  }
+}
+
 /** From /proc: undefined on systems without it. */
 export function usageOf(pid: number | "self"): { cpuSeconds: number; peakMegabytes: number } | undefined {
   try {

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { World } from "./world.ts";
 
@@ -38,8 +38,29 @@ export function writeOut(out: string, world: World, { report, evidence, trust }:
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bytes);
   }
-  cpSync(ledgerFolder(world), join(out, "ledger"), { recursive: true });
+  copyLedger(ledgerFolder(world), join(out, "ledger"));
   writeFileSync(join(out, "ledger", "vkeys"), [world.server.accessLog, ...world.witnesses, ""].join("\n"));
+}
+
+const COPYING_ATTEMPTS = 50;
+
+/** The log grows while it is copied: a copy counts when the checkpoint is the same before and after. */
+function copyLedger(from: string, to: string): void {
+  for (let attempt = 1; ; attempt++) {
+    const before = readFileSync(join(from, "checkpoint"), "utf8");
+    try {
+      rmSync(to, { recursive: true, force: true });
+      cpSync(from, to, { recursive: true });
+      if (
+        readFileSync(join(to, "checkpoint"), "utf8") === before &&
+        readFileSync(join(from, "checkpoint"), "utf8") === before
+      )
+        return;
+    } catch (error) {
+      if (attempt === COPYING_ATTEMPTS) throw error;
+    }
+    if (attempt === COPYING_ATTEMPTS) throw new Error("the ledger never stood still");
+  }
 }
 
 /** The access log's static files: `checkpoint` and `tile/`. */

@@ -5,6 +5,7 @@ import type { ReadNotice } from "@portcullis/client";
 import { toHex } from "@portcullis/protocol";
 import type { CrewCounters } from "./crew-calls.ts";
 import type { Decision, OrderRequest, PlacedOrder } from "./lawful-access.ts";
+import type { MemoryWatch } from "./memory-watch.ts";
 import { usageOf, type Program } from "./program.ts";
 import type { Report } from "./report.ts";
 import type { World } from "./world.ts";
@@ -122,7 +123,7 @@ export class Story {
   }
 
   /** Where time and memory went, where the system tells. */
-  costs(programs: readonly Program[], counters: readonly CrewCounters[]): void {
+  costs(programs: readonly Program[], counters: readonly CrewCounters[], memory: MemoryWatch): void {
     const own = usageOf("self");
     if (own === undefined) return;
     this.chapter(
@@ -140,12 +141,14 @@ export class Story {
     );
     for (const { name, cpuSeconds, peakMegabytes } of rows)
       this.#row(name, `${cpuSeconds.toFixed(1)} s of CPU, ${peakMegabytes} MB at most`);
-    const total = rows.reduce((sum, { peakMegabytes }) => sum + peakMegabytes, own.peakMegabytes);
     this.#row(
       "this process",
       `${own.cpuSeconds.toFixed(1)} s of CPU with all clients in it, ${own.peakMegabytes} MB at most`,
     );
-    this.#row("all together", `${total} MB at most`);
+    this.#row(
+      "all together",
+      `${Math.round(memory.peakBytes / 2 ** 20)} MB at most, what is shared counted once`,
+    );
   }
 
   whatNext(out: string, { server, custodians }: World): void {
