@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { ClientEvents, PortcullisClient } from "@portcullis/client";
+import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform } from "@portcullis/client/node";
 import type { ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const QUARTER_MS = 900_000;
@@ -37,18 +37,6 @@ async function sharedTexts(id: ConversationId, clients: readonly PortcullisClien
   );
   for (const texts of seen) assert.deepEqual(texts, seen[0]);
   return (seen[0] ?? []).map((line) => line.slice(line.indexOf(" ") + 1));
-}
-
-function nextEvent<Name extends keyof ClientEvents>(
-  client: PortcullisClient,
-  name: Name,
-): Promise<ClientEvents[Name]> {
-  return new Promise((resolve) => {
-    const off = client.on(name, (event) => {
-      off();
-      resolve(event);
-    });
-  });
 }
 
 for (const conversationClass of ["sealed", "recorded"] as const) {

@@ -4,6 +4,7 @@ import { sealOpening, signKeyset, signPolicy, verifyPolicy, type Policy } from "
 import {
   createAccount,
   PortcullisClient,
+  type ClientEvents,
   type ClientStore,
   type Platform,
   type TrustConfig,
@@ -202,4 +203,17 @@ async function post(server: RunningServer, path: string, body: object): Promise<
   const text = await response.text();
   if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
   return JSON.parse(text);
+}
+
+/** The next of its kind. */
+export function nextEvent<Name extends keyof ClientEvents>(
+  client: PortcullisClient,
+  name: Name,
+): Promise<ClientEvents[Name]> {
+  return new Promise((resolve) => {
+    const off = client.on(name, (event) => {
+      off();
+      resolve(event);
+    });
+  });
 }

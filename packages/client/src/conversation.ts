@@ -268,7 +268,7 @@ export class Conversation {
     const own = isSameDevice(senderOf(item), this.#host.account);
     if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
     if (own) this.#confirm(item, batch);
-    else await this.#intake.open(epoch, item, batch);
+    else if (!(await this.#intake.open(epoch, item, batch))) return true;
     this.#accepted(epoch, item, batch);
     return true;
   }

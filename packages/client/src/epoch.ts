@@ -20,6 +20,8 @@ import type { Provider } from "./provider.ts";
 import type { SecretNames } from "./secret-names.ts";
 import type { StoreChange } from "./store.ts";
 
+const LONGEST_EPOCH_SECONDS = 7 * 86_400;
+
 /** What the Commit that began an epoch said about it. */
 export interface EpochFacts {
   readonly startBucket: BucketStart;
@@ -158,7 +160,9 @@ export class Epoch {
    * erased. True when chains moved and must be stored. DESIGN: "every leaf's chain advances to b-1".
    */
   advance(acceptedBucket: BucketStart): boolean {
-    const oldest = acceptedBucket - this.#provider.bucketSeconds;
+    // No further than an epoch lasts, whatever time a server claims.
+    const last = this.facts.startBucket + LONGEST_EPOCH_SECONDS;
+    const oldest = Math.min(acceptedBucket - this.#provider.bucketSeconds, last);
     if (oldest <= this.#oldestBucket) return false;
     this.#oldestBucket = oldest;
     let moved = false;

@@ -46,7 +46,12 @@ export class ClientError extends PortcullisError<ClientErrorCode> {
   }
 }
 
-/** A fault that passes: nothing was refused, the server could not be asked. */
+const TRANSIENT: ReadonlySet<unknown> = new Set<ClientErrorCode>([
+  "CLIENT_SERVER_UNREACHABLE",
+  "CLIENT_ITEM_SEQUENCE",
+]);
+
+/** A fault that passes when the server is asked again: nothing was refused and nothing used. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof ClientError && error.code === "CLIENT_SERVER_UNREACHABLE";
+  return error instanceof ClientError && TRANSIENT.has(error.code);
 }

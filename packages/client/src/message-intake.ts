@@ -33,9 +33,10 @@ export class MessageIntake {
 
   /**
    * Another member's message. What fails a check is told and not kept; the keys that it used are gone all the same.
+   * False then.
    * @throws ClientError CLIENT_SERVER_UNREACHABLE, before anything was used
    */
-  async open(epoch: Epoch, item: Item, batch: Batch): Promise<void> {
+  async open(epoch: Epoch, item: Item, batch: Batch): Promise<boolean> {
     const { provider, counters } = this.#host;
     const { bucketSeconds } = provider;
     if (epoch.group.terms.class === "recorded")
@@ -50,9 +51,11 @@ export class MessageIntake {
       const checked = checkMessage({ conversationId: this.#id, epoch, ...context }, item, decrypted);
       this.#follow(epoch, decrypted.senderLeaf, { item, checked, batch });
       this.#keep(item, batch, checked);
+      return true;
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       this.#reject(item, error.code, batch);
+      return false;
     }
   }
 

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createMlsEngine } from "@portcullis/mls";
+import { generateSigningKey } from "@portcullis/crypto";
+import type { PortcullisClient } from "@portcullis/client";
+import { nodePlatform } from "@portcullis/client/node";
+import { asDeviceId, asMessageId, toBase64Url, type ConversationId, type Item } from "@portcullis/protocol";
+import { FixedClock, seededRandom, temporaryDirectory } from "@portcullis/testkit";
+import { flipped, meddle } from "./meddling.ts";
+import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+
+const clock = new FixedClock("1970-04-14T03:00:00Z");
+const directory = temporaryDirectory();
+const random = seededRandom("dishonest server");
+const meddler = meddle();
+let room: ProviderRoom;
+let ann: PortcullisClient;
+let bob: PortcullisClient;
+let talk: ConversationId;
+
+before(async () => {
+  room = await openProviderRoom(directory, clock);
+  ann = await room.join("ann");
+  bob = await room.join("bob", { platform: meddler.platform });
+  talk = await begin();
+});
+after(async () => room.close());
+
+async function begin(): Promise<ConversationId> {
+  const id = await ann.createConversation({ class: "recorded", members: [bob.accountId] });
+  await bob.waitForConversation(id);
+  return id;
+}
+
+const receiptless = ({ receipt: _, ...item }: Item): Item => item;
+const recordless = ({ record: _, ...item }: Item): Item => item;
+
+const items: { name: string; change: (item: Item) => Item; code: string }[] = [
+  {
+    name: "CLT-20: another sender than the leaf's is refused",
+    change: (item) => ({ ...item, senderDeviceId: asDeviceId(random(16)) }),
+    code: "CLIENT_ITEM_SENDER",
+  },
+  {
+    name: "CLT-21: another message id than the one in authenticated data is refused",
+    change: (item) => ({ ...item, messageId: asMessageId(random(16)) }),
+    code: "CLIENT_ITEM_MALFORMED",
+  },
+  {
+    name: "CLT-22: a time at which the bucket was over is refused",
+    change: (item) => ({ ...item, acceptedAtMs: item.acceptedAtMs + 960_001 }),
+    code: "CLIENT_ITEM_BUCKET",
+  },
+  {
+    name: "CLT-23: a message without a receipt is refused",
+    change: receiptless,
+    code: "CLIENT_RECEIPT",
+  },
+  {
+    name: "CLT-23: a receipt for another time is refused",
+    change: (item) => ({ ...item, acceptedAtMs: item.acceptedAtMs + 1 }),
+    code: "CLIENT_RECEIPT",
+  },
+  {
+    name: "CLT-23: a receipt that the franking key did not sign is refused",
+    change: (item) => ({
+      ...item,
+      receipt: { ...item.receipt!, rootSignature: flipped(item.receipt!.rootSignature, 3) },
+    }),
+    code: "CLIENT_RECEIPT",
+  },
+  {
+    name: "CLT-26: a changed record is refused",
+    change: (item) => ({ ...item, record: flipped(item.record!, -1) }),
+    code: "CLIENT_RECORD_HASH",
+  },
+  {
+    name: "CLT-26: a recorded conversation's message without a record is refused",
+    change: recordless,
+    code: "CLIENT_ITEM_MALFORMED",
+  },
+  {
+    name: "a changed ciphertext is refused",
+    change: (item) => ({ ...item, message: flipped(item.message!, -1) }),
+    code: "MLS_UNDECRYPTABLE",
+  },
+  {
+    name: "changed authenticated data are refused",
+    // The last byte of the CBOR of the message data, which is that of the record's hash.
+    change: (item) => ({ ...item, message: withChangedData(item.message!) }),
+    code: "MLS_UNDECRYPTABLE",
+  },
+];
+
+/** PrivateMessage: version, wire format, group id (33), epoch (8), content type, authenticated data. */
+function withChangedData(message: Uint8Array): Uint8Array {
+  return flipped(message, 2 + 2 + 33 + 8 + 1 + 2 + 100);
+}
+
+for (const { name, change, code } of items)
+  test(name, async () => {
+    meddler.nextItem(change);
+    const rejected = nextEvent(bob, "rejected");
+    const { sequence } = await ann.send(talk, { text: name });
+    assert.deepEqual(await rejected, {
+      conversationId: talk,
+      sequence,
+      senderAccountId: ann.accountId,
+      code,
+    });
+    const next = await ann.send(talk, { text: "and on it goes" });
+    await bob.caughtUp(talk, next.sequence);
+    const seen = (await bob.history(talk)).map(({ sequence }) => sequence);
+    assert.ok(seen.includes(next.sequence) && !seen.includes(sequence));
+  });
+
+test("an item that is left out is asked for again", async () => {
+  meddler.frame = (frame) => {
+    if (frame.type !== "items" || frame.items.length === 0) return frame;
+    meddler.frame = (other) => other;
+    return undefined;
+  };
+  const first = await ann.send(talk, { text: "lost on the way" });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const second = await ann.send(talk, { text: "shows that one is missing" });
+  await bob.caughtUp(talk, second.sequence);
+  const seen = (await bob.history(talk)).map(({ sequence }) => sequence);
+  assert.ok(seen.includes(first.sequence));
+});
+
+test("CLT-11, CLT-14: a Commit whose start bucket was not current freezes, and stays frozen over a restart", async () => {
+  const id = await begin();
+  const cem = await room.join("cem");
+  meddler.nextItem((item) => ({ ...item, acceptedAtMs: item.acceptedAtMs + 900_000 }));
+  const frozen = nextEvent(bob, "frozen");
+  await ann.addMembers(id, [cem.accountId]);
+  const { code, committer, sequence } = await frozen;
+  assert.deepEqual(
+    { code, committer, sequence },
+    {
+      code: "CLIENT_COMMIT_START_BUCKET",
+      committer: { accountId: ann.accountId, deviceId: ann.deviceId },
+      sequence: 2,
+    },
+  );
+  await ann.send(id, { text: "bob takes nothing more" });
+  await assert.rejects(bob.send(id, { text: "and says nothing more" }), {
+    code: "CLIENT_CONVERSATION_FROZEN",
+  });
+  await bob.close();
+  bob = await room.reopen("bob", { platform: meddler.platform });
+  await bob.connect();
+  assert.equal(bob.state(id).condition, "frozen");
+  assert.deepEqual(bob.state(id).freeze, { code, committer, sequence });
+  assert.equal(bob.state(id).sequence, 1);
+});
+
+test("CLT-13: a Commit in another sender's name freezes", async () => {
+  const id = await begin();
+  meddler.nextItem((item) => ({ ...item, senderDeviceId: asDeviceId(random(16)) }));
+  const frozen = nextEvent(bob, "frozen");
+  const dee = await room.join("dee");
+  await ann.addMembers(id, [dee.accountId]);
+  assert.equal((await frozen).code, "CLIENT_ITEM_SENDER");
+});
+
+test("CLT-04: a KeyPackage with a key that is not in the device list is not added", async () => {
+  const id = await begin();
+  const eve = await room.join("eve");
+  const rogue = createMlsEngine({
+    provider: nodePlatform.cryptoProvider,
+    clock: { now: () => Date.now() },
+    random,
+    device: { signingKey: generateSigningKey(random), accountId: eve.accountId, deviceId: eve.deviceId },
+    validateMember: () => Promise.resolve(),
+  });
+  const { keyPackage } = await rogue.createKeyPackage();
+  meddler.answer = async (path, response) => {
+    if (path !== "/v1/key-packages/claim") return response;
+    const { devices } = (await response.json()) as { devices: object[] };
+    return Response.json({
+      devices: devices.map((device) => ({ ...device, keyPackage: toBase64Url(keyPackage) })),
+    });
+  };
+  await assert.rejects(bob.addMembers(id, [eve.accountId]), { code: "CLIENT_DEVICE_UNKNOWN" });
+  meddler.answer = (_, response) => Promise.resolve(response);
+  const { sequence } = await bob.send(id, { text: "nobody came" });
+  await ann.caughtUp(id, sequence);
+  assert.equal(ann.state(id).members.length, 2);
+});
+
+test("CLT-04: a Commit that adds a device without proof freezes", async () => {
+  const id = await begin();
+  const fay = await room.join("fay");
+  const proofOfAnn = await (
+    await fetch(`${room.server.url}/v1/accounts/${toBase64Url(ann.accountId)}/devices`)
+  ).text();
+  meddler.answer = (path, response) =>
+    Promise.resolve(path.endsWith("/devices") ? new Response(proofOfAnn) : response);
+  const frozen = nextEvent(bob, "frozen");
+  await ann.addMembers(id, [fay.accountId]);
+  assert.equal((await frozen).code, "CLIENT_DEVICE_UNKNOWN");
+  meddler.answer = (_, response) => Promise.resolve(response);
+});
+
+test("CLT-14: a server that cannot be asked for a proof freezes nothing", async () => {
+  const id = await begin();
+  const gil = await room.join("gil");
+  let failures = 2;
+  meddler.answer = (path, response) => {
+    const fails = path.endsWith("/devices") && failures-- > 0;
+    return Promise.resolve(fails ? new Response("busy", { status: 503 }) : response);
+  };
+  await ann.addMembers(id, [gil.accountId]);
+  await bob.caughtUp(id, 2);
+  assert.equal(bob.state(id).condition, "open");
+  assert.equal(bob.state(id).members.length, 3);
+});
+
+test("CLT-16: a Welcome with another roster than the group's members is refused, and taken once it is right", async () => {
+  let once = true;
+  meddler.frame = (frame) => {
+    if (frame.type !== "welcome" || !once) return frame;
+    once = false;
+    return { ...frame, roster: frame.roster.map((entry) => ({ ...entry, salt: flipped(entry.salt, 0) })) };
+  };
+  const refused = nextEvent(bob, "refused");
+  const id = await ann.createConversation({ class: "sealed", members: [bob.accountId] });
+  assert.deepEqual(await refused, { conversationId: id, code: "CLIENT_WELCOME_ROSTER" });
+  await bob.close();
+  bob = await room.reopen("bob", { platform: meddler.platform });
+  await bob.connect();
+  await bob.waitForConversation(id);
+});

@@ -1,0 +1,48 @@
+import type { Platform, Transport } from "@portcullis/client";
+import { nodePlatform } from "@portcullis/client/node";
+import { decodeServerFrame, encodeServerFrame, type Item, type ServerFrame } from "@portcullis/protocol";
+
+/** A server, as one client sees it, that changes what it delivers and answers. */
+export interface Meddler {
+  platform: Platform;
+  /** Undefined: the frame is lost. */
+  frame: (frame: ServerFrame) => ServerFrame | undefined;
+  answer: (path: string, response: Response) => Promise<Response>;
+  /** Changes one item of others, the next one that comes. */
+  nextItem: (change: (item: Item) => Item) => void;
+}
+
+const honestFrame = (frame: ServerFrame): ServerFrame => frame;
+
+export function meddle(): Meddler {
+  const transport: Transport = (url, events) =>
+    nodePlatform.transport(url, {
+      ...events,
+      onFrame: (bytes) => {
+        const frame = meddler.frame(decodeServerFrame(bytes));
+        if (frame !== undefined) events.onFrame(encodeServerFrame(frame));
+      },
+    });
+  const meddler: Meddler = {
+    frame: honestFrame,
+    answer: (_, response) => Promise.resolve(response),
+    platform: {
+      ...nodePlatform,
+      transport,
+      fetch: async (input, init) => meddler.answer(new URL(String(input)).pathname, await fetch(input, init)),
+    },
+    nextItem: (change) => {
+      meddler.frame = (frame) => {
+        const index = frame.type === "items" ? frame.items.findIndex(({ message }) => message) : -1;
+        if (frame.type !== "items" || index < 0) return frame;
+        meddler.frame = honestFrame;
+        return { ...frame, items: frame.items.with(index, change(frame.items[index]!)) };
+      };
+    },
+  };
+  return meddler;
+}
+
+export function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.with(at < 0 ? bytes.length + at : at, (bytes.at(at) ?? 0) ^ 1);
+}
