@@ -241,6 +241,7 @@ async function live(
   let kept = (await CustodianState.begin({ policyJws: world.policy.jws, custodian: id })).encode();
   const received: Uint8Array[] = [];
   let moment = 0;
+  let done = false;
   const mayDie = (): void => {
     if (moment++ === dieAt) throw new Error("killed");
   };
@@ -266,8 +267,9 @@ async function live(
     mayDie();
     kept = state.encode();
     mayDie();
+    done = state.orders()[0]?.stage === "sent";
   };
-  for (let i = 0; i < 4; i++)
+  for (let i = 0; i < 4 && !done; i++)
     try {
       await round();
     } catch (error) {

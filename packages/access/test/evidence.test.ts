@@ -214,6 +214,12 @@ test("EVD-09: the buckets are the order's, with sound capsules", async () => {
 
 test("EVD-10: a threshold of every quorum approved these very buckets before any release", async () => {
   await assert.rejects(write({ entries: without("approve", 0) }), failsWith("EVIDENCE_APPROVALS"));
+  const [approval, release] = [without("approve", 0), without("release", 0)];
+  const courtless = approval.filter((entry) => release.includes(entry));
+  await assert.rejects(
+    write({ entries: courtless, batches: batches.slice(1) }),
+    failsWith("EVIDENCE_APPROVALS"),
+  );
   const [crew] = targets.conversations;
   const fewer = { ...targets, conversations: [{ ...crew!, sealedBuckets: crew!.sealedBuckets.slice(1) }] };
   await assert.rejects(write({ targets: encodeTargets(fewer) }), failsWith("EVIDENCE_APPROVALS"));

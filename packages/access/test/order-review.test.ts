@@ -109,7 +109,7 @@ test("CUS-13: an order too many in 30 days is refused, however it is dated back"
   const world = forkWorld(home);
   const id = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`;
   await logOrder(world, { id: id(1) });
-  await logOrder(world, { id: id(2), issuedAtMs: NOW - 12 * DAY });
+  await logOrder(world, { id: id(2), issuedAtMs: NOW - 31 * DAY });
   assert.equal(await refusal(world, await logOrder(world, { id: id(3) })), "ORDER_QUOTA_ORDERS");
 });
 

@@ -170,6 +170,25 @@ test("CUS-23: a label whose own roster root is not the proven one is refused", a
   assert.equal(await refusal(offered), "ORDER_ACCOUNT_NOT_MEMBER");
 });
 
+test("CUS-23: that somebody else who is named is a member does not do for the sender", async () => {
+  const place = forkWorld(home);
+  const { jim, eve } = place.people;
+  const accounts = [jim, eve].map((it) => ({
+    id: it.accountId,
+    handle: it.handle,
+    noticeKey: it.notice.publicKey,
+  }));
+  const conversations = [place.crew.conversationId, place.innocent.conversationId];
+  const order = await logOrder(place, { accounts, conversations });
+  const honest = honestTargets(place, order);
+  assert.equal(await refusal(honest, order, place), "acceptable");
+  const label = { ...place.crew.label(jim, BUCKET), accountId: eve.accountId };
+  const [crew, innocent] = honest.conversations;
+  const forged = { ...crew!, sealedBuckets: [place.crew.seal(label).seal.sealedBucket] };
+  const offered = { ...honest, conversations: [forged, innocent!] };
+  assert.equal(await refusal(offered, order, place), "ORDER_ACCOUNT_NOT_MEMBER");
+});
+
 test("CUS-24: a capsule that is not its label's is refused before any secret touches it", async () => {
   const { jim } = world.people;
   const first = decodeSealedBucket(world.crew.bucketOf(jim, BUCKET).seal.sealedBucket);
