@@ -1,11 +1,20 @@
-/** The main job on the large sample: the numbers are those that a count of the transcript by hand gives. */
+/**
+ * The main job on the large sample, with the numbers that a count of the transcript by hand gives. Without `--full` only
+ * the hours around the order's half hour are replayed, which is enough for those numbers.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const [folder = "large"] = process.argv.slice(2);
-const transcript = join(process.env["PORTCULLIS_SAMPLES"] ?? "", "data/apollo13.txt");
+const [folder = "large", mode] = process.argv.slice(2);
+const whole = readFileSync(join(process.env["PORTCULLIS_SAMPLES"] ?? "", "data/apollo13.txt"), "utf8");
+const hours = whole.split("\n").filter((line) => /^\[14\/04\/1970, 0[234]:/.test(line));
+const lines = mode === "--full" ? whole.trimEnd().split("\n") : hours;
+
+mkdirSync(folder, { recursive: true });
+const transcript = join(folder, "transcript.txt");
+writeFileSync(transcript, `${lines.join("\n")}\n`);
 
 const cases = [
   { name: "what Lovell wrote", options: [], messagesOpened: 8 },
@@ -14,13 +23,41 @@ const cases = [
 
 for (const { name, options, messagesOpened } of cases) {
   const out = join(folder, "out");
-  const args = ["start", "--", "--once", "--data", join(folder, "data"), "--out", out, "--transcript", transcript];
-  const request = ["--account", "Jim Lovell", "--from", "1970-04-14T03:00:00Z", "--to", "1970-04-14T03:30:00Z"];
+  const args = [
+    "start",
+    "--",
+    "--once",
+    "--data",
+    join(folder, "data"),
+    "--out",
+    out,
+    "--transcript",
+    transcript,
+  ];
+  const request = [
+    "--account",
+    "Jim Lovell",
+    "--from",
+    "1970-04-14T03:00:00Z",
+    "--to",
+    "1970-04-14T03:30:00Z",
+  ];
   const run = spawnSync("npm", [...args, ...request, ...options], { stdio: "inherit" });
   assert.equal(run.status, 0, name);
   const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as Record<string, number>;
-  const expected = { messages: 11_264, conversations: 2, messagesOpened, messagesOutsideScopeOpened: 0, sealedOpened: 0, witnesses: 2, plaintextFoundInServerData: 0 };
-  for (const [field, value] of Object.entries(expected)) assert.equal(report[field], value, `${name}: ${field}`);
-  const verified = spawnSync("npx", ["--no-install", "portcullis", "verify", join(out, "evidence")], { stdio: "inherit" });
+  const expected = {
+    messages: lines.length,
+    conversations: 2,
+    messagesOpened,
+    messagesOutsideScopeOpened: 0,
+    sealedOpened: 0,
+    witnesses: 2,
+    plaintextFoundInServerData: 0,
+  };
+  for (const [field, value] of Object.entries(expected))
+    assert.equal(report[field], value, `${name}: ${field}`);
+  const verified = spawnSync("npx", ["--no-install", "portcullis", "verify", join(out, "evidence")], {
+    stdio: "inherit",
+  });
   assert.equal(verified.status, 0, `${name}: verify`);
 }

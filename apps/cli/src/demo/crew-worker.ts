@@ -8,6 +8,9 @@ import { asAccountId, asConversationId, toBase64Url } from "@portcullis/protocol
 import { DemonstrationClock } from "@portcullis/store";
 import type { CrewAnswer, CrewCall, CrewCalls, CrewSetup } from "./crew-calls.ts";
 
+/** Many clients share two cores and one disk: what comes within this time is written at once. */
+const GATHER_MS = 250;
+
 const setup = workerData as CrewSetup;
 const clock = new DemonstrationClock(setup.clockFile);
 const trust = JSON.parse(setup.trust) as TrustConfig;
@@ -33,6 +36,7 @@ const calls: CrewCalls = {
       trust,
       platform: nodePlatform,
       clock,
+      gatherMs: GATHER_MS,
     });
     clients.set(person, client);
     client.on("frozen", ({ code }) => complaints.push(`${person}: frozen, ${code}`));

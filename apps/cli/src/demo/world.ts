@@ -39,7 +39,7 @@ export interface WorldOptions {
 
 const LEDGER_INTERVAL_MS = 1000;
 const LEDGER_BATCH = 4;
-const CUSTODIAN_INTERVAL_MS = 1000;
+const CUSTODIAN_INTERVAL_MS = 2000;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { folder, clockFile } = options;
