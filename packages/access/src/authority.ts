@@ -27,7 +27,7 @@ const AuthoritySchema = strictObject({
   validTo: UtcTime,
 });
 
-/** Somebody whom the registrar lists: who may issue orders, who may authorise them, to whom they may be delivered. */
+/** Somebody whom the registrar lists: who may issue orders, who may authorise them, under which key the delivery service signs receipts. */
 export type Authority = Static<typeof AuthoritySchema>;
 export type AuthorityRole = Authority["role"];
 

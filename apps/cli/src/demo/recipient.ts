@@ -2,6 +2,7 @@ import {
   decodeItems,
   decodeTargets,
   emptyView,
+  encodeItems,
   encodeShareBatch,
   extendView,
   noDocuments,
@@ -143,7 +144,7 @@ export class Recipient {
         })),
       ),
       targets: targetBytes,
-      items: itemBytes,
+      items: encodeItems({ orderHash, items: opened.items }),
       batches: opened.batches.map((batch) => encodeShareBatch(batch)),
       accounts: accounts.map(({ accountId, handle, deviceProofs }) => ({ accountId, handle, deviceProofs })),
     };
