@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import { toBase64Url } from "@portcullis/protocol";
 import { jsonLog } from "./log.ts";
 import { faultFrom } from "./fault.ts";
-import { runServer, type Cosigner } from "./run-server.ts";
+import { runServer } from "./run-server.ts";
+import type { Cosigner } from "./server-options.ts";
 
 const { values } = parseArgs({
   options: {

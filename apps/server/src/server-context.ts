@@ -1,14 +1,20 @@
+import { randomBytes } from "node:crypto";
 import type { Clock, Random } from "@portcullis/protocol";
-import type { Store } from "@portcullis/store";
-import type { ConversationCache } from "./delivery/conversation-state.ts";
-import type { Dispatcher } from "./delivery/dispatcher.ts";
-import type { GroupCommit } from "./delivery/group-commit.ts";
+import { clockFor, openDataDirectory, openStore, systemClock, type Store } from "@portcullis/store";
+import { ConversationCache } from "./delivery/conversation-state.ts";
+import { Dispatcher } from "./delivery/dispatcher.ts";
+import { GroupCommit } from "./delivery/group-commit.ts";
+import { openAccessLog, openIdentityLog } from "./ledger/open-logs.ts";
 import type { OriginLog } from "./ledger/origin-log.ts";
-import type { PolicyState } from "./policy-state.ts";
-import type { ServerKeys } from "./server-keys.ts";
-import type { Sessions } from "./sessions.ts";
+import { PolicyState } from "./policy-state.ts";
+import { loadKeys, type ServerKeys } from "./server-keys.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { Sessions } from "./sessions.ts";
 
-/** What the routes work with. */
+const LONGEST_WAIT_MS = 10_000;
+const random: Random = (length) => new Uint8Array(randomBytes(length));
+
+/** What the routes and the stream work with. */
 export interface ServerContext {
   readonly provider: string;
   /** Verifier keys of the witnesses, as lines. */
@@ -17,13 +23,87 @@ export interface ServerContext {
   readonly keys: ServerKeys;
   readonly policy: PolicyState;
   readonly sessions: Sessions;
-  readonly conversations: ConversationCache;
   readonly commits: GroupCommit;
   readonly dispatcher: Dispatcher;
   readonly accessLog: OriginLog;
   readonly identityLog: OriginLog;
   /** The time by which messages and orders are judged. */
   readonly clock: Clock;
+  /** The time of connections and sessions. */
   readonly realClock: Clock;
   readonly random: Random;
+  /** How long a call waits for an entry to be published before it says NOT_PUBLISHED. */
+  readonly longestWaitMs: number;
+}
+
+/** Opens directory, database and logs, and puts the services on them; `resources` closes what was opened, last first. */
+export async function openContext(
+  options: ServerOptions,
+  resources: AsyncDisposableStack,
+): Promise<ServerContext> {
+  const { provider, demonstrationClock, longestWaitMs = LONGEST_WAIT_MS } = options;
+  const directory = resources.use(
+    openDataDirectory(options.dataDirectory, {
+      program: "server",
+      ...(demonstrationClock !== undefined && { demonstration: { clockFile: demonstrationClock } }),
+    }),
+  );
+  const clock = options.clock ?? clockFor(directory);
+  const keys = loadKeys(directory, provider, random);
+  const store = openStore(directory.file("portcullis.sqlite"), options.fault);
+  resources.defer(() => store.close());
+  const policy = new PolicyState(store);
+  await policy.reload();
+  const { operatorToken } = keys;
+  const realClock = systemClock;
+  const sessions = new Sessions({ store, policy, provider, operatorToken, realClock, random });
+  await sessions.removeExpired();
+  const dispatcher = new Dispatcher(store);
+  const commits = openGroupCommit(options, { store, policy, keys, dispatcher, clock });
+  const parts = { directory, store, keys, random };
+  const accessLog = await openAccessLog(options, parts);
+  resources.defer(() => accessLog.close());
+  const identityLog = await openIdentityLog(options, parts);
+  resources.defer(() => identityLog.close());
+  const witnesses = options.witnesses.map(({ vkey }) => vkey);
+  return {
+    provider,
+    witnesses,
+    store,
+    keys,
+    policy,
+    sessions,
+    commits,
+    dispatcher,
+    accessLog,
+    identityLog,
+    clock,
+    realClock,
+    random,
+    longestWaitMs,
+  };
+}
+
+function openGroupCommit(
+  { log }: ServerOptions,
+  {
+    store,
+    policy,
+    keys,
+    dispatcher,
+    clock,
+  }: Pick<ServerContext, "store" | "policy" | "keys" | "dispatcher" | "clock">,
+): GroupCommit {
+  return new GroupCommit({
+    store,
+    conversations: new ConversationCache(store),
+    policy,
+    keys: keys.franks,
+    clock,
+    deliver: (fresh) => dispatcher.deliver(fresh),
+    failed: (error) => {
+      log("error", "store", { error: error instanceof Error ? error.message : String(error) });
+      dispatcher.closeAll("SERVER_FAILED");
+    },
+  });
 }

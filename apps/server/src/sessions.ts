@@ -110,33 +110,19 @@ export class Sessions {
   async #keyOf(subject: SessionSubject): Promise<Uint8Array | undefined> {
     const { store, policy } = this.#options;
     const caller = readSubject(subject);
-    switch (caller.kind) {
-      case "device":
-        return (await store.accounts.device(caller.accountId, caller.deviceId))?.signatureKey;
-      case "custodian": {
-        const custodians = policy.current?.policy.quorums.flatMap((quorum) => quorum.custodians);
-        const custodian = custodians?.find(({ id }) => id === caller.id);
-        return custodian && fromBase64Url(custodian.key);
-      }
-      case "recipient":
-        return (await store.orders.get(caller.orderHash))?.recipientKey;
-      case "operator":
-        return undefined;
-    }
+    if (caller.kind === "device")
+      return (await store.accounts.device(caller.accountId, caller.deviceId))?.signatureKey;
+    if (caller.kind === "recipient") return (await store.orders.get(caller.orderHash))?.recipientKey;
+    const custodians = policy.current?.policy.quorums.flatMap((quorum) => quorum.custodians);
+    const custodian = custodians?.find(({ id }) => id === caller.id);
+    return custodian && fromBase64Url(custodian.key);
   }
 }
 
-function readSubject(subject: SessionSubject): Caller {
-  switch (subject.kind) {
-    case "device":
-      return {
-        kind: "device",
-        accountId: asAccountId(fromBase64Url(subject.accountId)),
-        deviceId: asDeviceId(fromBase64Url(subject.deviceId)),
-      };
-    case "custodian":
-      return { kind: "custodian", id: subject.id };
-    case "recipient":
-      return { kind: "recipient", orderHash: asOrderHash(fromBase64Url(subject.orderHash)) };
-  }
+function readSubject(subject: SessionSubject): Exclude<Caller, { kind: "operator" }> {
+  const { kind } = subject;
+  if (kind === "custodian") return { kind, id: subject.id };
+  if (kind === "recipient") return { kind, orderHash: asOrderHash(fromBase64Url(subject.orderHash)) };
+  const accountId = asAccountId(fromBase64Url(subject.accountId));
+  return { kind, accountId, deviceId: asDeviceId(fromBase64Url(subject.deviceId)) };
 }

@@ -6,36 +6,26 @@ import {
   limits,
   PortcullisError,
   type ClientFrame,
-  type Clock,
 } from "@portcullis/protocol";
-import type { Store } from "@portcullis/store";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { DeviceConnection, FrameSocket } from "./delivery/device-connection.ts";
-import type { Dispatcher } from "./delivery/dispatcher.ts";
-import type { GroupCommit } from "./delivery/group-commit.ts";
 import type { Outcome } from "./delivery/group-draft.ts";
 import { ServerError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { RateLimit } from "./rate-limit.ts";
-import type { Sessions } from "./sessions.ts";
+import type { ServerContext } from "./server-context.ts";
 
 const HELLO_MS = 10_000;
 const HEARTBEAT_MS = 30_000;
 /** Frames that a device may have unanswered before its socket is read no further. */
 const MOST_UNANSWERED = 256;
 
-export interface StreamOptions {
-  readonly store: Store;
-  readonly sessions: Sessions;
-  readonly commits: GroupCommit;
-  readonly dispatcher: Dispatcher;
-  readonly realClock: Clock;
-  readonly log: Log;
-}
+type StreamContext = Pick<ServerContext, "sessions" | "commits" | "dispatcher" | "realClock">;
 
 /** The WebSocket endpoint: frames in, to the group commit; frames out, from the dispatcher. */
 export class Stream {
-  readonly #options: StreamOptions;
+  readonly #context: StreamContext;
+  readonly #log: Log;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -46,8 +36,9 @@ export class Stream {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #silent = new WeakSet<WebSocket>();
 
-  constructor(options: StreamOptions) {
-    this.#options = options;
+  constructor(context: StreamContext, log: Log) {
+    this.#context = context;
+    this.#log = log;
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
@@ -55,7 +46,7 @@ export class Stream {
   /** Takes over an HTTP upgrade. */
   upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): void {
     this.#sockets.handleUpgrade(request, raw, head, (socket) => {
-      const session = new StreamSession(socket, raw, this.#options, this.#rate);
+      const session = new StreamSession(socket, raw, this.#context, this.#rate, this.#log);
       socket.on("pong", () => this.#silent.delete(socket));
       socket.on("message", (data) => session.receive(data));
       socket.on("close", () => session.end());
@@ -63,16 +54,13 @@ export class Stream {
     });
   }
 
-  close(): void {
+  /** Says goodbye to everybody; what they had sent is durable and answered when it returns. */
+  async close(): Promise<void> {
     clearInterval(this.#heartbeat);
-    this.#options.dispatcher.closeAll("SERVER_STOPPING");
+    const { commits, dispatcher } = this.#context;
+    await commits.between(async () => dispatcher.closeAll("SERVER_STOPPING"));
     for (const socket of this.#sockets.clients) socket.close(1001);
     this.#sockets.close();
-  }
-
-  /** Ends what no longer answers. */
-  terminate(): void {
-    for (const socket of this.#sockets.clients) socket.terminate();
   }
 
   #beat(): void {
@@ -88,8 +76,9 @@ export class Stream {
 class StreamSession implements FrameSocket {
   readonly #socket: WebSocket;
   readonly #raw: Duplex;
-  readonly #options: StreamOptions;
+  readonly #context: StreamContext;
   readonly #rate: RateLimit;
+  readonly #log: Log;
   readonly #helloTimer: NodeJS.Timeout;
   #connection: DeviceConnection | undefined;
   /** Set while hello is looked up: frames may be behind it already. */
@@ -98,11 +87,12 @@ class StreamSession implements FrameSocket {
   #corked = false;
   #ended = false;
 
-  constructor(socket: WebSocket, raw: Duplex, options: StreamOptions, rate: RateLimit) {
+  constructor(socket: WebSocket, raw: Duplex, context: StreamContext, rate: RateLimit, log: Log) {
     this.#socket = socket;
     this.#raw = raw;
-    this.#options = options;
+    this.#context = context;
     this.#rate = rate;
+    this.#log = log;
     this.#helloTimer = setTimeout(() => this.close("SESSION_REQUIRED"), HELLO_MS);
     raw.on("drain", () => this.#connection?.catchUp());
   }
@@ -134,13 +124,13 @@ class StreamSession implements FrameSocket {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#helloTimer);
-    if (this.#connection !== undefined) this.#options.dispatcher.detach(this.#connection);
+    if (this.#connection !== undefined) this.#context.dispatcher.detach(this.#connection);
   }
 
   receive(data: RawData): void {
     if (this.#ended) return;
     try {
-      this.#take(decodeClientFrame(data as Buffer));
+      this.#take(decodeClientFrame(bytesOf(data)));
     } catch (error) {
       this.close(error instanceof PortcullisError ? error.code : "SERVER_FAILED");
     }
@@ -158,7 +148,7 @@ class StreamSession implements FrameSocket {
   }
 
   async #greet(token: string): Promise<void> {
-    const { sessions, commits, dispatcher } = this.#options;
+    const { sessions, commits, dispatcher } = this.#context;
     const caller = await sessions.caller(token);
     if (caller.kind !== "device") throw new ServerError("SESSION_FORBIDDEN");
     clearTimeout(this.#helloTimer);
@@ -172,7 +162,7 @@ class StreamSession implements FrameSocket {
   }
 
   #handle(frame: Exclude<ClientFrame, { type: "hello" }>, connection: DeviceConnection): void {
-    const { commits, realClock } = this.#options;
+    const { commits, realClock } = this.#context;
     if (frame.type === "cursor") {
       const position = connection.position(frame.conversationId);
       if (position === undefined) return;
@@ -198,7 +188,13 @@ class StreamSession implements FrameSocket {
   #reject(requestId: number, error: unknown): void {
     const code = error instanceof PortcullisError ? error.code : "SERVER_FAILED";
     if (!(error instanceof PortcullisError))
-      this.#options.log("error", "frame", { error: error instanceof Error ? error.message : String(error) });
+      this.#log("error", "frame", { error: error instanceof Error ? error.message : String(error) });
     if (!this.#ended) this.send(encodeServerFrame({ type: "rejected", requestId, code }));
   }
+}
+
+/** The default of `ws` is one Buffer for a message; views of it shall be plain bytes. */
+function bytesOf(data: RawData): Uint8Array {
+  const { buffer, byteOffset, length } = data as Buffer;
+  return new Uint8Array(buffer, byteOffset, length);
 }

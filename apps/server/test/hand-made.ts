@@ -99,7 +99,9 @@ export function commitFrame(
     conversationId,
     messageId: asMessageId(random(16)),
     message: privateMessage({ groupId: conversationId, epoch, contentType: 3, authenticatedData }),
-    welcomes: added.map((device) => ({ ...device, welcome: utf8(`welcome to epoch ${epoch + 1}`) })),
+    welcomes: added.map(({ accountId, deviceId }) => {
+      return { accountId, deviceId, welcome: utf8(`welcome to epoch ${epoch + 1}`) };
+    }),
     roster: members,
   };
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { generateSigningKey, sign, type SigningKey } from "@portcullis/crypto";
@@ -34,6 +35,7 @@ export class ServerRoom {
   readonly clock = new FixedClock("1970-04-14T03:05:00Z");
   readonly directory = temporaryDirectory();
   readonly logged: string[] = [];
+  /** Set by start. */
   server!: RunningServer;
   readonly #streams = new Set<TestStream>();
 
@@ -50,7 +52,7 @@ export class ServerRoom {
       dataDirectory: join(this.directory, "server"),
       provider: PROVIDER,
       port: 0,
-      clock: this.clock,
+      ...(changes.demonstrationClock === undefined && { clock: this.clock }),
       witnesses: [],
       ledgerIntervalMs: 100,
       log: (level, event, facts) => this.logged.push(JSON.stringify({ level, event, ...facts })),
@@ -88,6 +90,12 @@ export class ServerRoom {
 
   /** An account with one device. */
   async account(handle: string): Promise<TestDevice> {
+    const device = this.newDevice();
+    await this.register(handle, device);
+    return device;
+  }
+
+  newDevice(): TestDevice {
     const accountKey = generateSigningKey(random);
     const key = generateSigningKey(random);
     const deviceId = asDeviceId(random(16));
@@ -99,11 +107,21 @@ export class ServerRoom {
       version: 1,
       devices: [{ deviceId, signatureKey: key.publicKey }],
     });
+    return { accountId, deviceId, key, accountKey, signedList };
+  }
+
+  /** `done`: the code that says that it was done before. */
+  async register(handle: string, { signedList }: TestDevice, done?: string): Promise<void> {
     const { registrationToken } = this.server;
     const deviceList = toBase64Url(signedList);
     const answer = await this.call("POST", "/v1/accounts", { registrationToken, handle, deviceList });
-    if (answer.status !== 201) throw new Error(JSON.stringify(answer));
-    return { accountId, deviceId, key, accountKey, signedList };
+    if (answer.status !== 201 && answer.body["code"] !== done) throw new Error(JSON.stringify(answer));
+  }
+
+  /** As an operator finds them. */
+  tokensOnDisk(): { operatorToken: string; registrationToken: string } {
+    const read = (name: string) => readFileSync(join(this.directory, "server", name), "utf8").trim();
+    return { operatorToken: read("operator-token"), registrationToken: read("registration-token") };
   }
 
   async session(subject: SessionSubject, key: SigningKey): Promise<string> {

@@ -79,7 +79,7 @@ export class TestStream {
     frame: Omit<SendFrame, "requestId"> | Omit<CommitFrame, "requestId">,
   ): Promise<AcceptedFrame | RejectedFrame> {
     const requestId = ++this.#requests;
-    this.send({ ...frame, requestId } as SendFrame | CommitFrame);
+    this.send({ ...frame, requestId });
     return await this.until(
       () =>
         this.frames.find(
@@ -94,8 +94,8 @@ export class TestStream {
     frame: Omit<SendFrame, "requestId"> | Omit<CommitFrame, "requestId">,
   ): Promise<AcceptedFrame> {
     const answer = await this.ask(frame);
-    assert.equal(answer.type, "accepted", JSON.stringify(answer));
-    return answer as AcceptedFrame;
+    assert.ok(answer.type === "accepted", JSON.stringify(answer));
+    return answer;
   }
 
   async rejected(

@@ -56,7 +56,7 @@ export class Dispatcher {
   }
 
   closeAll(code: string): void {
-    for (const connection of [...this.#connections.values()]) connection.close(code);
+    for (const connection of this.#connections.values()) connection.close(code);
   }
 
   get size(): number {

@@ -26,7 +26,7 @@ export class GroupCommit {
   readonly #waiting: Submission[] = [];
   readonly #cursors = new Map<string, CursorChange>();
   readonly #between: (() => Promise<void>)[] = [];
-  #running: Promise<void> | undefined;
+  #running = false;
   #cursorTimer: NodeJS.Timeout | undefined;
   #latestMs = 0;
 
@@ -54,8 +54,10 @@ export class GroupCommit {
   }
 
   #start(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
     });
   }
 

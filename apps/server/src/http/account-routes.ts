@@ -46,15 +46,14 @@ const Handle = Type.String({
 export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, keys, identityLog, realClock } = context;
 
-  application.post<{ Body: AccountRequest; Reply: AccountAnswer }>(
-    "/v1/accounts",
-    {
-      schema: {
-        body: strict({ registrationToken: Type.String(), handle: Handle, deviceList: Bytes }),
-        response: { 201: Account },
-      },
+  application.route<{ Body: AccountRequest; Reply: AccountAnswer }>({
+    method: "POST",
+    url: "/v1/accounts",
+    schema: {
+      body: strict({ registrationToken: Type.String(), handle: Handle, deviceList: Bytes }),
+      response: { 201: Account },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       const { registrationToken, handle, deviceList } = request.body;
       requireToken(registrationToken, keys.registrationToken);
       const verified = verifyDeviceList(fromBase64Url(deviceList));
@@ -67,33 +66,34 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
       return reply.code(201).send({ accountId: toBase64Url(verified.accountId) });
     },
-  );
+  });
 
-  application.get<{ Params: { handle: string }; Reply: AccountAnswer }>(
-    "/v1/accounts/by-handle/:handle",
-    { schema: { params: strict({ handle: Handle }), response: { 200: Account } } },
-    async ({ params }) => {
+  application.route<{ Params: { handle: string }; Reply: AccountAnswer }>({
+    method: "GET",
+    url: "/v1/accounts/by-handle/:handle",
+    schema: { params: strict({ handle: Handle }), response: { 200: Account } },
+    handler: async ({ params }) => {
       const account = await store.accounts.byHandle(params.handle.normalize("NFC"));
       if (account === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
       return { accountId: toBase64Url(account.accountId) };
     },
-  );
+  });
 
-  application.get<{ Params: AccountPath; Reply: DevicesAnswer }>(
-    "/v1/accounts/:accountId/devices",
-    { schema: { params: AccountPathSchema, response: { 200: strict({ deviceProof: Bytes }) } } },
-    async ({ params }) => {
+  application.route<{ Params: AccountPath; Reply: DevicesAnswer }>({
+    method: "GET",
+    url: "/v1/accounts/:accountId/devices",
+    schema: { params: AccountPathSchema, response: { 200: strict({ deviceProof: Bytes }) } },
+    handler: async ({ params }) => {
       const accountId = asAccountId(fromBase64Url(params.accountId));
       return { deviceProof: toBase64Url(await currentProof(context, accountId)) };
     },
-  );
+  });
 
-  application.put<{ Params: AccountPath; Body: DevicesRequest; Reply: AccountAnswer }>(
-    "/v1/accounts/:accountId/devices",
-    {
-      schema: { params: AccountPathSchema, body: strict({ deviceList: Bytes }), response: { 200: Account } },
-    },
-    async ({ params, body }) => {
+  application.route<{ Params: AccountPath; Body: DevicesRequest; Reply: AccountAnswer }>({
+    method: "PUT",
+    url: "/v1/accounts/:accountId/devices",
+    schema: { params: AccountPathSchema, body: strict({ deviceList: Bytes }), response: { 200: Account } },
+    handler: async ({ params, body }) => {
       const next = verifyDeviceList(fromBase64Url(body.deviceList));
       if (toBase64Url(next.accountId) !== params.accountId) throw new ServerError("ACCOUNT_UNKNOWN");
       const stands = await store.accounts.currentList(next.accountId);
@@ -105,38 +105,36 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
       return { accountId: params.accountId };
     },
-  );
+  });
 
-  application.post<{ Body: KeyPackagesRequest }>(
-    "/v1/key-packages",
-    {
-      schema: {
-        body: strict({
-          keyPackages: Type.Array(Bytes, { minItems: 1, maxItems: limits.keyPackagesPerUpload }),
-        }),
-        response: { 201: strict({}) },
-      },
+  application.route<{ Body: KeyPackagesRequest }>({
+    method: "POST",
+    url: "/v1/key-packages",
+    schema: {
+      body: strict({
+        keyPackages: Type.Array(Bytes, { minItems: 1, maxItems: limits.keyPackagesPerUpload }),
+      }),
+      response: { 201: strict({}) },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       const { accountId, deviceId } = await callerOf(request, context, "device");
       const keyPackages = request.body.keyPackages.map((keyPackage) => fromBase64Url(keyPackage));
       await store.keyPackages.add(accountId, deviceId, keyPackages);
       return reply.code(201).send({});
     },
-  );
+  });
 
   const ClaimedDevice = strict({ accountId: Id, deviceId: Bytes, keyPackage: Bytes, deviceProof: Bytes });
-  application.post<{ Body: ClaimRequest; Reply: ClaimAnswer }>(
-    "/v1/key-packages/claim",
-    {
-      schema: {
-        body: strict({
-          accounts: Type.Array(Id, { minItems: 1, maxItems: limits.accountsPerClaim, uniqueItems: true }),
-        }),
-        response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
-      },
+  application.route<{ Body: ClaimRequest; Reply: ClaimAnswer }>({
+    method: "POST",
+    url: "/v1/key-packages/claim",
+    schema: {
+      body: strict({
+        accounts: Type.Array(Id, { minItems: 1, maxItems: limits.accountsPerClaim, uniqueItems: true }),
+      }),
+      response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
     },
-    async (request) => {
+    handler: async (request) => {
       await callerOf(request, context, "device");
       const accounts = request.body.accounts.map((account) => asAccountId(fromBase64Url(account)));
       // The proofs first: what is claimed is gone.
@@ -153,7 +151,7 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       }));
       return { devices };
     },
-  );
+  });
 }
 
 function requireToken(given: string, expected: string): void {
@@ -179,6 +177,6 @@ async function currentProof(context: ServerContext, accountId: AccountId): Promi
 /** A device list with its place in the identity log, once it stands there. @throws ServerError NOT_PUBLISHED */
 export async function deviceProof(context: ServerContext, list: StoredDeviceList): Promise<Uint8Array> {
   const { signedList, salt, entry } = list;
-  const { proof } = await published(context.identityLog, entry);
+  const { proof } = await published(context, context.identityLog, entry);
   return encodeDeviceProof({ signedList, salt, proof });
 }

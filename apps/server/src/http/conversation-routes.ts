@@ -16,19 +16,18 @@ import { Id, strict } from "./schemas.ts";
 /** Beginning a conversation; everything after that goes over the stream. */
 export function conversationRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, commits, dispatcher, policy, clock } = context;
-  application.post<{ Body: ConversationRequest }>(
-    "/v1/conversations",
-    {
-      schema: {
-        body: strict({
-          conversationId: Id,
-          class: Type.Union([Type.Literal("sealed"), Type.Literal("recorded")]),
-          policyId: Type.Optional(Id),
-        }),
-        response: { 201: strict({}) },
-      },
+  application.route<{ Body: ConversationRequest }>({
+    method: "POST",
+    url: "/v1/conversations",
+    schema: {
+      body: strict({
+        conversationId: Id,
+        class: Type.Union([Type.Literal("sealed"), Type.Literal("recorded")]),
+        policyId: Type.Optional(Id),
+      }),
+      response: { 201: strict({}) },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       const { accountId, deviceId } = await callerOf(request, context, "device");
       const { body } = request;
       const conversationId = asConversationId(fromBase64Url(body.conversationId));
@@ -56,5 +55,5 @@ export function conversationRoutes(application: FastifyInstance, context: Server
       });
       return reply.code(201).send({});
     },
-  );
+  });
 }

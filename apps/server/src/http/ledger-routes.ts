@@ -25,21 +25,27 @@ import { Bytes, Index, strict } from "./schemas.ts";
 
 const OPENINGS_PER_ANSWER = 1000;
 /** The others have their own ways in, or are the server's own. */
-const submittable: readonly OpeningKind[] = ["keyset", "authority", "approve", "release", "notice", "unseal"];
+const submittable: ReadonlySet<OpeningKind> = new Set([
+  "keyset",
+  "authority",
+  "approve",
+  "release",
+  "notice",
+  "unseal",
+]);
 
 /** The access log for those who write to it and those who check it. */
 export function ledgerRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, accessLog, policy } = context;
 
-  application.post<{ Body: LedgerEntryRequest; Reply: LedgerEntryAnswer }>(
-    "/v1/ledger/entries",
-    {
-      schema: {
-        body: strict({ opening: Bytes }),
-        response: { 201: strict({ index: Type.Integer(), proof: Type.String() }) },
-      },
+  application.route<{ Body: LedgerEntryRequest; Reply: LedgerEntryAnswer }>({
+    method: "POST",
+    url: "/v1/ledger/entries",
+    schema: {
+      body: strict({ opening: Bytes }),
+      response: { 201: strict({ index: Type.Integer(), proof: Type.String() }) },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       await callerOf(request, context, "custodian", "operator");
       const opening = decodeOpening(fromBase64Url(request.body.opening));
       await checkOpening(opening, context);
@@ -47,17 +53,16 @@ export function ledgerRoutes(application: FastifyInstance, context: ServerContex
       if (opening.kind === "keyset") await policy.reload();
       return reply.code(201).send(answer);
     },
-  );
+  });
 
-  application.get<{ Querystring: { from: number }; Reply: OpeningsAnswer }>(
-    "/v1/ledger/openings",
-    {
-      schema: {
-        querystring: strict({ from: Index }),
-        response: { 200: strict({ openings: Type.Array(Bytes), checkpoint: Type.String() }) },
-      },
+  application.route<{ Querystring: { from: number }; Reply: OpeningsAnswer }>({
+    method: "GET",
+    url: "/v1/ledger/openings",
+    schema: {
+      querystring: strict({ from: Index }),
+      response: { 200: strict({ openings: Type.Array(Bytes), checkpoint: Type.String() }) },
     },
-    async (request) => {
+    handler: async (request) => {
       await callerOf(request, context, "custodian", "operator");
       const { published } = accessLog.tiles;
       if (published === undefined) throw new ServerError("NOT_PUBLISHED");
@@ -68,34 +73,34 @@ export function ledgerRoutes(application: FastifyInstance, context: ServerContex
       );
       return { openings, checkpoint: published.note };
     },
-  );
+  });
 
-  application.get<{ Params: { index: number }; Reply: InclusionAnswer }>(
-    "/v1/ledger/proof/:index",
-    { schema: { params: strict({ index: Index }), response: { 200: strict({ proof: Type.String() }) } } },
-    async ({ params }) => ({ proof: await accessLog.tiles.readTlogProof(params.index) }),
-  );
+  application.route<{ Params: { index: number }; Reply: InclusionAnswer }>({
+    method: "GET",
+    url: "/v1/ledger/proof/:index",
+    schema: { params: strict({ index: Index }), response: { 200: strict({ proof: Type.String() }) } },
+    handler: async ({ params }) => ({ proof: await accessLog.tiles.readTlogProof(params.index) }),
+  });
 
-  application.get<{ Querystring: { old: number }; Reply: ConsistencyAnswer }>(
-    "/v1/ledger/consistency",
-    {
-      schema: {
-        querystring: strict({ old: Index }),
-        response: { 200: strict({ path: Type.Array(Bytes), checkpoint: Type.String() }) },
-      },
+  application.route<{ Querystring: { old: number }; Reply: ConsistencyAnswer }>({
+    method: "GET",
+    url: "/v1/ledger/consistency",
+    schema: {
+      querystring: strict({ old: Index }),
+      response: { 200: strict({ path: Type.Array(Bytes), checkpoint: Type.String() }) },
     },
-    async ({ query }) => {
+    handler: async ({ query }) => {
       const { published } = accessLog.tiles;
       if (published === undefined) throw new ServerError("NOT_PUBLISHED");
       const path = await accessLog.tiles.readConsistencyProof(query.old, published.size);
       return { path: path.map((hash) => toBase64Url(hash)), checkpoint: published.note };
     },
-  );
+  });
 }
 
 /** What everybody will rely on is checked before it stands in the log for good. */
 async function checkOpening({ kind, body }: Opening, { policy }: ServerContext): Promise<void> {
-  if (!submittable.includes(kind)) throw new ServerError("OPENING_KIND", { kind });
+  if (!submittable.has(kind)) throw new ServerError("OPENING_KIND", { kind });
   if (kind === "keyset") await verifyKeyset(fromUtf8(body), policy.require());
   if (kind === "authority") await verifyAuthority(fromUtf8(body), policy.require());
 }

@@ -33,15 +33,14 @@ const OCTETS = "application/octet-stream";
 export function orderRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, accessLog, clock, random } = context;
 
-  application.post<{ Body: OrderRequest; Reply: OrderAnswer }>(
-    "/v1/orders",
-    {
-      schema: {
-        body: strict({ jws: Jws, sealedNotices: Type.Array(Bytes, { maxItems: 1000 }) }),
-        response: { 201: strict({ orderHash: Id, index: Type.Integer(), proof: Type.String() }) },
-      },
+  application.route<{ Body: OrderRequest; Reply: OrderAnswer }>({
+    method: "POST",
+    url: "/v1/orders",
+    schema: {
+      body: strict({ jws: Jws, sealedNotices: Type.Array(Bytes, { maxItems: 1000 }) }),
+      response: { 201: strict({ orderHash: Id, index: Type.Integer(), proof: Type.String() }) },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       await callerOf(request, context, "operator");
       const { jws } = request.body;
       const sealedNotices = request.body.sealedNotices.map((notice) => fromBase64Url(notice));
@@ -54,23 +53,22 @@ export function orderRoutes(application: FastifyInstance, context: ServerContext
         await store.orders.add(stands, opening);
         accessLog.queued({ entry, kind: "order", opening });
       }
-      const answer = await published(accessLog, stands.entry);
+      const answer = await published(context, accessLog, stands.entry);
       return reply.code(201).send({ orderHash: toBase64Url(hash), ...answer });
     },
-  );
+  });
 
-  application.get<{ Reply: OrdersAnswer }>(
-    "/v1/orders",
-    {
-      schema: {
-        response: {
-          200: strict({
-            orders: Type.Array(strict({ orderHash: Id, jws: Jws, index: Type.Integer() })),
-          }),
-        },
+  application.route<{ Reply: OrdersAnswer }>({
+    method: "GET",
+    url: "/v1/orders",
+    schema: {
+      response: {
+        200: strict({
+          orders: Type.Array(strict({ orderHash: Id, jws: Jws, index: Type.Integer() })),
+        }),
       },
     },
-    async (request) => {
+    handler: async (request) => {
       await callerOf(request, context, "custodian", "operator");
       const orders = [];
       for (const { orderHash, jws, entry } of await store.orders.all()) {
@@ -79,30 +77,33 @@ export function orderRoutes(application: FastifyInstance, context: ServerContext
       }
       return { orders };
     },
-  );
+  });
 
-  application.get<{ Params: OrderPath }>(
-    "/v1/orders/:orderHash/targets",
-    { schema: { params: OrderPathSchema } },
-    async (request, reply) => {
+  application.route<{ Params: OrderPath }>({
+    method: "GET",
+    url: "/v1/orders/:orderHash/targets",
+    schema: { params: OrderPathSchema },
+    handler: async (request, reply) => {
       const order = await orderFor(request, request.params.orderHash, "custodian", "recipient", "operator");
       return reply.type(OCTETS).send(Buffer.from(await orderTargets(context, order)));
     },
-  );
+  });
 
-  application.get<{ Params: OrderPath }>(
-    "/v1/orders/:orderHash/items",
-    { schema: { params: OrderPathSchema } },
-    async (request, reply) => {
+  application.route<{ Params: OrderPath }>({
+    method: "GET",
+    url: "/v1/orders/:orderHash/items",
+    schema: { params: OrderPathSchema },
+    handler: async (request, reply) => {
       const order = await orderFor(request, request.params.orderHash, "recipient");
       return reply.type(OCTETS).send(Buffer.from(await orderItems(context, order)));
     },
-  );
+  });
 
-  application.get<{ Params: OrderPath; Reply: OrderAccountsAnswer }>(
-    "/v1/orders/:orderHash/accounts",
-    { schema: { params: OrderPathSchema, response: { 200: strict({ deviceProofs: Type.Array(Bytes) }) } } },
-    async (request) => {
+  application.route<{ Params: OrderPath; Reply: OrderAccountsAnswer }>({
+    method: "GET",
+    url: "/v1/orders/:orderHash/accounts",
+    schema: { params: OrderPathSchema, response: { 200: strict({ deviceProofs: Type.Array(Bytes) }) } },
+    handler: async (request) => {
       const order = await orderFor(request, request.params.orderHash, "custodian", "recipient", "operator");
       const deviceProofs: string[] = [];
       for (const accountId of await orderAccounts(context, order))
@@ -110,38 +111,38 @@ export function orderRoutes(application: FastifyInstance, context: ServerContext
           deviceProofs.push(toBase64Url(await deviceProof(context, list)));
       return { deviceProofs };
     },
-  );
+  });
 
-  application.post<{ Params: OrderPath }>(
-    "/v1/orders/:orderHash/batches",
-    { schema: { params: OrderPathSchema, response: { 201: strict({}) } } },
-    async (request, reply) => {
+  application.route<{ Params: OrderPath }>({
+    method: "POST",
+    url: "/v1/orders/:orderHash/batches",
+    schema: { params: OrderPathSchema, response: { 201: strict({}) } },
+    handler: async (request, reply) => {
       const { id } = await callerOf(request, context, "custodian");
       const { orderHash } = await orderBy(request.params.orderHash);
       if (!(request.body instanceof Uint8Array)) throw new ServerError("REQUEST_INVALID");
       if (!(await store.orders.addBatch(orderHash, id, request.body))) throw new ServerError("BATCH_EXISTS");
       return reply.code(201).send({});
     },
-  );
+  });
 
-  application.get<{ Params: OrderPath; Reply: BatchesAnswer }>(
-    "/v1/orders/:orderHash/batches",
-    {
-      schema: {
-        params: OrderPathSchema,
-        response: {
-          200: strict({ batches: Type.Array(strict({ custodian: Type.String(), batch: Type.String() })) }),
-        },
+  application.route<{ Params: OrderPath; Reply: BatchesAnswer }>({
+    method: "GET",
+    url: "/v1/orders/:orderHash/batches",
+    schema: {
+      params: OrderPathSchema,
+      response: {
+        200: strict({ batches: Type.Array(strict({ custodian: Type.String(), batch: Type.String() })) }),
       },
     },
-    async (request) => {
+    handler: async (request) => {
       const { orderHash } = await orderFor(request, request.params.orderHash, "recipient");
       const batches = await store.orders.batches(orderHash);
       return {
         batches: batches.map(({ custodian, batch }) => ({ custodian, batch: toBase64Url(batch) })),
       };
     },
-  );
+  });
 
   async function orderBy(text: string): Promise<StoredOrder> {
     const order = await store.orders.get(asOrderHash(fromBase64Url(text)));

@@ -23,10 +23,18 @@ const LoggedOpenings = strict({
 export function serverRoutes(application: FastifyInstance, context: ServerContext): void {
   const { provider, keys, policy, store, accessLog, witnesses } = context;
 
-  application.get("/healthz", () => ({ healthy: true }));
-  application.get("/readyz", async () => {
-    await store.openings.byEntry("access", new Uint8Array(32));
-    return { ready: true };
+  application.route({
+    method: "GET",
+    url: "/healthz",
+    handler: () => ({ healthy: true }),
+  });
+  application.route({
+    method: "GET",
+    url: "/readyz",
+    handler: async () => {
+      await store.openings.byEntry("access", new Uint8Array(32));
+      return { ready: true };
+    },
   });
 
   const ServerInformation = strict({
@@ -38,10 +46,11 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
     identityLog: Type.String(),
     witnesses: Type.Array(Type.String()),
   });
-  application.get<{ Reply: ServerAnswer }>(
-    "/v1/server",
-    { schema: { response: { 200: ServerInformation } } },
-    (): ServerAnswer => {
+  application.route<{ Reply: ServerAnswer }>({
+    method: "GET",
+    url: "/v1/server",
+    schema: { response: { 200: ServerInformation } },
+    handler: (): ServerAnswer => {
       const { current } = policy;
       return {
         provider,
@@ -52,17 +61,16 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
         witnesses,
       };
     },
-  );
+  });
 
-  application.post<{ Body: PolicyRequest; Reply: LedgerEntryAnswer }>(
-    "/v1/policy",
-    {
-      schema: {
-        body: strict({ jws: Jws }),
-        response: { 201: strict({ index: Type.Integer(), proof: Type.String() }) },
-      },
+  application.route<{ Body: PolicyRequest; Reply: LedgerEntryAnswer }>({
+    method: "POST",
+    url: "/v1/policy",
+    schema: {
+      body: strict({ jws: Jws }),
+      response: { 201: strict({ index: Type.Integer(), proof: Type.String() }) },
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       await callerOf(request, context, "operator");
       const { jws } = request.body;
       const verified = await verifyPolicy(jws);
@@ -73,17 +81,18 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
       await policy.reload();
       return reply.code(201).send(answer);
     },
-  );
+  });
 
   for (const [path, kind] of [
     ["/v1/keysets", "keyset"],
     ["/v1/authorities", "authority"],
     ["/v1/notices", "notice"],
   ] as const)
-    application.get<{ Reply: LoggedOpeningsAnswer }>(
-      path,
-      { schema: { response: { 200: LoggedOpenings } } },
-      async () => {
+    application.route<{ Reply: LoggedOpeningsAnswer }>({
+      method: "GET",
+      url: path,
+      schema: { response: { 200: LoggedOpenings } },
+      handler: async () => {
         const published = accessLog.tiles.published?.size ?? 0;
         const openings = [];
         for (const { logIndex, opening } of await store.openings.ofKind("access", kind)) {
@@ -93,7 +102,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
         }
         return { openings };
       },
-    );
+    });
 }
 
 function requireOurs({ policy }: VerifiedPolicy, { provider, keys }: ServerContext): void {

@@ -12,22 +12,22 @@ const Subject = Type.Union([
 
 /** Sessions: whoever signs a fresh challenge with the subject's key gets a token. */
 export function sessionRoutes(application: FastifyInstance, { sessions }: ServerContext): void {
-  application.post<{ Reply: ChallengeAnswer }>(
-    "/v1/challenges",
-    { schema: { response: { 200: strict({ nonce: Id }) } } },
-    () => ({
+  application.route<{ Reply: ChallengeAnswer }>({
+    method: "POST",
+    url: "/v1/challenges",
+    schema: { response: { 200: strict({ nonce: Id }) } },
+    handler: () => ({
       nonce: sessions.challenge(),
     }),
-  );
+  });
 
-  application.post<{ Body: SessionRequest; Reply: SessionAnswer }>(
-    "/v1/sessions",
-    {
-      schema: {
-        body: strict({ subject: Subject, nonce: Id, signature: Bytes }),
-        response: { 201: strict({ token: Type.String(), expiresAtMs: Type.Integer() }) },
-      },
+  application.route<{ Body: SessionRequest; Reply: SessionAnswer }>({
+    method: "POST",
+    url: "/v1/sessions",
+    schema: {
+      body: strict({ subject: Subject, nonce: Id, signature: Bytes }),
+      response: { 201: strict({ token: Type.String(), expiresAtMs: Type.Integer() }) },
     },
-    async (request, reply) => reply.code(201).send(await sessions.open(request.body)),
-  );
+    handler: async (request, reply) => reply.code(201).send(await sessions.open(request.body)),
+  });
 }

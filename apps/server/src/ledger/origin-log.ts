@@ -102,6 +102,11 @@ export class OriginLog {
     }
   }
 
+  /** Whoever waits for a publication is told that there will be none. */
+  stopWaiting(): void {
+    this.#stop.abort();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     clearTimeout(this.#timer);
@@ -114,7 +119,7 @@ export class OriginLog {
   }
 
   #beat(): void {
-    this.#tick().finally(() => {
+    void this.#tick().finally(() => {
       if (!this.#stop.signal.aborted) this.#timer = setTimeout(() => this.#beat(), this.#options.intervalMs);
     });
   }

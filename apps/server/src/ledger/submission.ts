@@ -4,8 +4,6 @@ import { ServerError } from "../errors.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { OriginLog } from "./origin-log.ts";
 
-const WAIT_MS = 10_000;
-
 /** Logs a body under a fresh salt; the same body again is the entry that stands. */
 export async function logOpening(
   context: ServerContext,
@@ -14,10 +12,10 @@ export async function logOpening(
 ): Promise<LedgerEntryAnswer> {
   for (const { entry, opening } of await context.store.openings.ofKind("access", kind))
     if (opening && equalBytes(decodeOpening(opening).body, body))
-      return await published(context.accessLog, entry);
+      return await published(context, context.accessLog, entry);
   const { opening, entry } = sealOpening(kind, body, context.random);
   await context.accessLog.submit({ entry, kind, opening });
-  return await published(context.accessLog, entry);
+  return await published(context, context.accessLog, entry);
 }
 
 /** Logs an opening that somebody else sealed. */
@@ -28,12 +26,16 @@ export async function logSealedOpening(
 ): Promise<LedgerEntryAnswer> {
   const entry = entryOf(opening);
   await context.accessLog.submit({ entry, kind, opening });
-  return await published(context.accessLog, entry);
+  return await published(context, context.accessLog, entry);
 }
 
 /** Where the entry stands, once it does. @throws ServerError NOT_PUBLISHED */
-export async function published(log: OriginLog, entry: Uint8Array): Promise<LedgerEntryAnswer> {
-  const opening = await log.publication(entry, WAIT_MS);
+export async function published(
+  { longestWaitMs }: ServerContext,
+  log: OriginLog,
+  entry: Uint8Array,
+): Promise<LedgerEntryAnswer> {
+  const opening = await log.publication(entry, longestWaitMs);
   if (opening === undefined) throw new ServerError("NOT_PUBLISHED");
   return { index: opening.logIndex, proof: await log.tiles.readTlogProof(opening.logIndex) };
 }
