@@ -190,7 +190,6 @@ class Demonstration {
       transcript,
       crew,
       clock,
-      bucketSeconds: 900,
       conversations,
       onProgress: (sent) => progress.update(sent, new Date(clock.now()).toISOString().slice(0, 16)),
     });

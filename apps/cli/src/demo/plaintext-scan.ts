@@ -17,7 +17,8 @@ export function plaintextFoundIn(folder: string, texts: Iterable<string>): numbe
   const scanner = new PlaintextScanner(texts);
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     const file = join(folder, path);
-    if (!statSync(file).isFile()) continue;
+    // A running server renames and removes files; what it renamed is found under its new name.
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
     scanner.scanFile(file);
     if (isDatabase(file)) scanner.scanDatabase(file);
   }
