@@ -4,7 +4,8 @@ import { filesBelow, read } from "./house.ts";
 
 const RULE = /^\*\*([A-Z]{3}-\d{2})\*\*/gm;
 const QUOTED = /\b([A-Z]{3}-\d{2})\b/g;
-const TEST_NAME = /\btest\(\s*(?:"([^"]*)"|`([^`]*)`)/g;
+/** A test's name, given to `test` or as the `name` of a case in a table of tests. */
+const TEST_NAME = /\b(?:test\(|name:)\s*(?:"([^"]*)"|`([^`]*)`)/g;
 
 const rules = filesBelow("spec", /\.md$/).flatMap((file) =>
   [...read(file).matchAll(RULE)].map((match) => match[1] as string),
