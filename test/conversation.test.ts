@@ -183,7 +183,7 @@ test("CLT-02: a keyset that the witnesses have not seen is no keyset", async () 
     ...nodePlatform,
     fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
       const response = await fetch(...request);
-      if (!String(request[0]).endsWith("/v1/keysets")) return response;
+      if (!response.url.endsWith("/v1/keysets")) return response;
       // One cosignature of the two goes.
       const text = (await response.text()).replaceAll(/— witness\.two [^"\\]*\\n/g, "");
       return new Response(text, { status: response.status });
@@ -199,7 +199,7 @@ test("CLT-03: a server that shows another franking key than at first is refused"
     ...nodePlatform,
     fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
       const response = await fetch(...request);
-      if (!String(request[0]).endsWith("/v1/server")) return response;
+      if (!response.url.endsWith("/v1/server")) return response;
       const text = (await response.text()).replace(/("frankingKey":")./, "$1_");
       return new Response(text, { status: response.status });
     },

@@ -29,7 +29,10 @@ export function meddle(): Meddler {
     platform: {
       ...nodePlatform,
       transport,
-      fetch: async (input, init) => meddler.answer(new URL(String(input)).pathname, await fetch(input, init)),
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        return meddler.answer(new URL(response.url).pathname, response);
+      },
     },
     nextItem: (change) => {
       meddler.frame = (frame) => {

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, test } from "node:test";
+import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
+import type { PortcullisClient } from "@portcullis/client";
+import { nodePlatform, SqliteStore } from "@portcullis/client/node";
+import { signWithLabel } from "@portcullis/crypto";
+import {
+  accountUri,
+  asConversationId,
+  asMessageId,
+  conversationUri,
+  encodeCommitData,
+  encodeMessageData,
+  padme,
+  type ClientFrame,
+  type CommitData,
+  type ConversationId,
+} from "@portcullis/protocol";
+import { encodeMimiContent, textMessage } from "@portcullis/protocol/content";
+import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
+import { decodeAccountRecord } from "../packages/client/src/account-record.ts";
+import { rosterOf } from "../packages/client/src/commit-check.ts";
+import type { Conversation } from "../packages/client/src/conversation.ts";
+import { DeviceSession } from "../packages/client/src/device-session.ts";
+import type { Answer } from "../packages/client/src/host.ts";
+import { ServerApi } from "../packages/client/src/server-api.ts";
+import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+
+const clock = new FixedClock("1970-04-14T03:00:00Z");
+const BUCKET = 8_910_000;
+const directory = temporaryDirectory();
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+let room: ProviderRoom;
+let ann: PortcullisClient;
+/** A device that keeps the rules only when told. */
+let mallory: DeviceSession;
+let talk: ConversationId;
+
+before(async () => {
+  room = await openProviderRoom(directory, clock);
+  ann = await room.join("ann");
+  await (await room.join("mallory")).close();
+  mallory = await openSession("mallory");
+  talk = await begin();
+});
+after(async () => {
+  await mallory.close();
+  await room.close();
+});
+
+async function openSession(handle: string): Promise<DeviceSession> {
+  const store = new SqliteStore(room.storePath(handle));
+  const state = await store.load();
+  const realClock = { now: () => Date.now() };
+  const api = new ServerApi(room.server.url, fetch, () => Date.now());
+  const session = new DeviceSession(
+    {
+      api,
+      store,
+      trust: room.trust,
+      platform: nodePlatform,
+      clock,
+      realClock,
+      random,
+      keyPackages: 8,
+      gatherMs: 0,
+    },
+    decodeAccountRecord(state.account!),
+    state,
+  );
+  await session.connect();
+  return session;
+}
+
+async function begin(): Promise<ConversationId> {
+  const id = await ann.createConversation({ class: "recorded", members: [mallory.account.accountId] });
+  await conversationOf(id).watchers.until(() => conversationOf(id).record?.condition === "open");
+  return id;
+}
+
+const conversationOf = (id: ConversationId): Conversation => mallory.conversation(id);
+
+function send(make: (requestId: number) => ClientFrame): Promise<Answer> {
+  return new Promise((resolve) => mallory.request(make, resolve));
+}
+
+interface Text {
+  readonly text: string;
+  readonly senderUri?: string;
+  readonly roomUri?: string;
+}
+
+function contentOf({ text, senderUri, roomUri }: Text): { applicationData: Uint8Array; tag: Uint8Array } {
+  const salt = random(16);
+  const { provider, accountId } = mallory.account;
+  const content = textMessage({
+    salt,
+    text,
+    senderUri: senderUri ?? accountUri(provider, accountId),
+    roomUri: roomUri ?? conversationUri(provider, talk),
+  });
+  const applicationData = encodeMimiContent(content);
+  return { applicationData, tag: frankingTag(salt, applicationData) };
+}
+
+/** A message that the server takes, with whatever lies inside. */
+async function lie(
+  changes: { index?: number; recordText?: string; ownSeed?: boolean },
+  id: ConversationId = talk,
+): Promise<Answer> {
+  const epoch = conversationOf(id).epoch!;
+  const { group, facts } = epoch;
+  const roomUri = conversationUri(mallory.account.provider, id);
+  const { applicationData, tag } = contentOf({ text: "what I say", roomUri });
+  const recorded =
+    changes.recordText === undefined
+      ? applicationData
+      : contentOf({ text: changes.recordText }).applicationData;
+  const label = {
+    policyId: mallory.provider.demandPolicy().id,
+    conversationId: id,
+    epoch: group.epoch,
+    confirmedTranscriptHash: group.confirmedTranscriptHash,
+    accountId: mallory.account.accountId,
+    leafIndex: group.ownLeaf,
+    rosterRoot: facts.rosterRoot,
+    bucketStart: BUCKET,
+    bucketSeconds: 900,
+  };
+  const keysets = mallory.provider.keysetsFor(BUCKET);
+  const seal =
+    changes.ownSeed === true ? sealBucket({ label, seed: random(32), keysets }) : epoch.ownSeal(BUCKET);
+  const messageId = asMessageId(random(16));
+  const records = epoch.records(group.ownLeaf);
+  const { record, recordHash } = sealRecord({
+    key: seal.key,
+    labelHash: seal.labelHash,
+    messageId,
+    frankingTag: tag,
+    index: changes.index ?? records.index,
+    previous: changes.index === 0 ? new Uint8Array(32) : records.previous,
+    applicationData: recorded,
+    sign: (content) => signWithLabel(mallory.account.deviceKey, RECORD_SIGNATURE_LABEL, content),
+    random,
+  });
+  const { sealedBucketHash, sealedBucket } = seal;
+  const data = encodeMessageData({
+    messageId,
+    frankingTag: tag,
+    bucketStart: BUCKET,
+    sealedBucketHash,
+    recordHash,
+  });
+  const { message } = await group.protect(padme(applicationData), data);
+  return send((requestId) => ({
+    type: "send",
+    requestId,
+    conversationId: id,
+    messageId,
+    message,
+    record,
+    sealedBucket,
+  }));
+}
+
+/** A Commit that adds Dee, with whatever it states. */
+async function commitLie(
+  id: ConversationId,
+  dee: PortcullisClient,
+  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array },
+): Promise<Answer> {
+  const { group, nextRosterKey } = conversationOf(id).epoch!;
+  const [addition] = await mallory.claim([dee.accountId]);
+  const { accountId, deviceId, keyPackage } = addition!;
+  const { root } = rosterOf(nextRosterKey, [...group.members, addition!]);
+  const added = [{ accountId, deviceId }];
+  const { stated, saltKey = nextRosterKey } = state({
+    added,
+    removed: [],
+    startBucket: BUCKET,
+    rosterRoot: root,
+  });
+  const roster = rosterOf(saltKey, [...group.members, ...stated.added]);
+  const { message, welcome } = await group.commit({
+    add: [keyPackage],
+    remove: [],
+    authenticatedData: encodeCommitData({ ...stated, rosterRoot: roster.root }),
+    joining: { startBucket: BUCKET, rosterKey: nextRosterKey },
+  });
+  return send((requestId) => ({
+    type: "commit",
+    requestId,
+    conversationId: id,
+    messageId: asMessageId(random(16)),
+    message,
+    welcomes: stated.added.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome: welcome! })),
+    roster: roster.salts,
+  }));
+}
+
+async function assertRejected(act: () => Promise<unknown>, code: string): Promise<void> {
+  const rejected = nextEvent(ann, "rejected");
+  const answer = await act();
+  assert.notEqual((answer as Answer).type, "rejected", JSON.stringify(answer));
+  const { senderAccountId, ...event } = await rejected;
+  assert.deepEqual(event.code, code);
+  assert.deepEqual(senderAccountId, mallory.account.accountId);
+  const honest = contentOf({ text: "an honest word" });
+  const { sequence } = await conversationOf(talk).send(honest.applicationData, honest.tag);
+  await ann.caughtUp(talk, sequence);
+  const shown = new Set((await ann.history(talk)).map((message) => message.sequence));
+  assert.ok(!shown.has(event.sequence) && shown.has(sequence));
+}
+
+test("CLT-24: a franking tag that is not that of the content is refused", async () => {
+  const { applicationData, tag } = contentOf({ text: "deniable" });
+  await assertRejected(
+    () => conversationOf(talk).send(applicationData, tag.with(0, tag[0]! ^ 1)),
+    "RECORD_FRANKING_TAG",
+  );
+});
+
+test("CLT-25: a sender URI of somebody else is refused", async () => {
+  const senderUri = accountUri(mallory.account.provider, ann.accountId);
+  const { applicationData, tag } = contentOf({ text: "I am Ann", senderUri });
+  await assertRejected(() => conversationOf(talk).send(applicationData, tag), "CLIENT_CONTENT_SENDER");
+});
+
+test("CLT-25: a room URI of another conversation is refused", async () => {
+  const roomUri = conversationUri(mallory.account.provider, asConversationId(random(32)));
+  const { applicationData, tag } = contentOf({ text: "elsewhere", roomUri });
+  await assertRejected(() => conversationOf(talk).send(applicationData, tag), "CLIENT_CONTENT_ROOM");
+});
+
+test("CLT-26: a record that holds another text than the message is refused", () =>
+  assertRejected(() => lie({ recordText: "what they shall read" }), "CLIENT_RECORD_CONTENT"));
+
+test("CLT-26: capsules that do not come from the bucket chain are refused", async () => {
+  const rejected = nextEvent(ann, "rejected");
+  const answer = await lie({ ownSeed: true }, await begin());
+  assert.equal(answer.type, "accepted");
+  assert.equal((await rejected).code, "CAPSULE_DIFFERS");
+});
+
+test("CLT-27: a record under an index that was used is refused", () =>
+  assertRejected(() => lie({ index: 0 }), "CLIENT_RECORD_CHAIN"));
+
+test("CLT-27: a record that leaves a gap is shown and the gap is told", async () => {
+  const gap = nextEvent(ann, "gap");
+  const { index } = conversationOf(talk).epoch!.records(conversationOf(talk).epoch!.group.ownLeaf);
+  const answer = await lie({ index: index + 5 });
+  assert.equal(answer.type, "accepted");
+  const { expected, actual, sequence } = await gap;
+  assert.deepEqual({ expected, actual }, { expected: index, actual: index + 5 });
+  assert.ok((await ann.history(talk)).some((message) => message.sequence === sequence));
+});
+
+test("CLT-10: a Commit that adds somebody whom it does not name freezes", async () => {
+  const id = await begin();
+  const dee = await room.join("dee");
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, dee, (honest) => ({ stated: { ...honest, added: [] } }));
+  assert.equal(answer.type, "accepted");
+  const { code, committer } = await frozen;
+  assert.equal(code, "CLIENT_COMMIT_MEMBERS");
+  assert.deepEqual(committer.accountId, mallory.account.accountId);
+  assert.equal(ann.state(id).members.length, 2);
+});
+
+test("CLT-12: a Commit with a roster under another key freezes", async () => {
+  const id = await begin();
+  const eve = await room.join("eve");
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, eve, (honest) => ({ stated: honest, saltKey: random(32) }));
+  assert.equal(answer.type, "accepted");
+  assert.equal((await frozen).code, "CLIENT_COMMIT_ROSTER");
+});
