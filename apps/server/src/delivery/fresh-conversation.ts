@@ -10,7 +10,8 @@ export class FreshConversation {
   readonly first: number;
   readonly last: number;
   readonly #encoded: (Uint8Array | undefined)[] = [];
-  readonly #senders: ReadonlySet<string>;
+  /** By item. */
+  readonly #senders: readonly string[];
   #shared: readonly Uint8Array[] | undefined;
 
   /** `items`: at least one, in order. */
@@ -20,12 +21,12 @@ export class FreshConversation {
     this.items = items;
     this.first = item.sequence;
     this.last = item.sequence + items.length - 1;
-    this.#senders = new Set(items.map((fresh) => deviceKey(fresh.item)));
+    this.#senders = items.map((fresh) => deviceKey(fresh.item));
   }
 
   /** The frames for a device that gets items up to `upTo`. */
   framesFor(device: string, upTo: number): readonly Uint8Array[] {
-    if (upTo >= this.last && !this.#senders.has(device)) {
+    if (upTo >= this.last && !this.#senders.includes(device)) {
       this.#shared ??= framesOf(
         this.conversationId,
         this.items.map((_, index) => this.#forOthers(index)),
@@ -34,7 +35,7 @@ export class FreshConversation {
     }
     const seen = this.items.filter(({ item }) => item.sequence <= upTo);
     const encoded = seen.map(({ item, receipt }, index) =>
-      deviceKey(item) === device ? encodeForSender(item, receipt) : this.#forOthers(index),
+      this.#senders[index] === device ? encodeForSender(item, receipt) : this.#forOthers(index),
     );
     return framesOf(this.conversationId, encoded);
   }
