@@ -41,7 +41,7 @@ function explain(error: unknown): string {
   if (!(error instanceof PortcullisError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const facts = Object.entries(error.facts).map(
-    ([name, value]) => `  ${name}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`,
+    ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return [error.message, ...facts].join("\n");
 }

@@ -241,7 +241,6 @@ async function live(
   let kept = (await CustodianState.begin({ policyJws: world.policy.jws, custodian: id })).encode();
   const received: Uint8Array[] = [];
   let moment = 0;
-  let done = false;
   const mayDie = (): void => {
     if (moment++ === dieAt) throw new Error("killed");
   };
@@ -252,7 +251,7 @@ async function live(
     mayDie();
     if (effect.type === "send") state.confirmSent(effect.orderHash);
   };
-  const round = async (): Promise<void> => {
+  const round = async (): Promise<boolean> => {
     const state = await CustodianState.restore(kept);
     await state.sync(world.ledger.update(state.size));
     const [own] = state.orders();
@@ -267,11 +266,11 @@ async function live(
     mayDie();
     kept = state.encode();
     mayDie();
-    done = state.orders()[0]?.stage === "sent";
+    return state.orders()[0]?.stage === "sent";
   };
-  for (let i = 0; i < 4 && !done; i++)
+  for (let i = 0; i < 4; i++)
     try {
-      await round();
+      if (await round()) break;
     } catch (error) {
       if (!(error instanceof Error) || error.message !== "killed") throw error;
     }

@@ -71,8 +71,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       ),
     );
     await start("server", mainOf("@portcullis/server"), [
-      ...["--provider", provider, "--port", String(serverPort)],
-      ...["--ledger-interval-ms", String(LEDGER_INTERVAL_MS), "--ledger-batch", String(LEDGER_BATCH)],
+      "--provider",
+      provider,
+      "--port",
+      String(serverPort),
+      "--ledger-interval-ms",
+      String(LEDGER_INTERVAL_MS),
+      "--ledger-batch",
+      String(LEDGER_BATCH),
       ...witnesses.flatMap((witness) => ["--witness", `${witness.vkey}=${witness.url}`]),
       ...custodians.flatMap((custodian) => ["--custodian", `${custodian.cosignerKey}=${custodian.url}`]),
     ]);
@@ -97,8 +103,14 @@ async function startWitness(
 ): Promise<{ vkey: string; url: string }> {
   const name = `witness-${number}`;
   const ready = await start(name, mainOf("@portcullis/witness"), [
-    ...["--name", `witness.example/w${number}`, "--port", String(await freePort())],
-    ...["--log", keys.accessLog, "--log", keys.identityLog],
+    "--name",
+    `witness.example/w${number}`,
+    "--port",
+    String(await freePort()),
+    "--log",
+    keys.accessLog,
+    "--log",
+    keys.identityLog,
   ]);
   return { vkey: String(ready["vkey"]), url: ready.listening };
 }
@@ -109,8 +121,14 @@ async function startCustodian(
 ): Promise<RunningCustodian & { readonly cosignerKey: string }> {
   const name = `custodian-${id}`;
   const ready = await start(name, mainOf("@portcullis/custodian"), [
-    ...["--id", id, "--server", server, "--port", String(await freePort())],
-    ...["--interval", String(CUSTODIAN_INTERVAL_MS)],
+    "--id",
+    id,
+    "--server",
+    server,
+    "--port",
+    String(await freePort()),
+    "--interval",
+    String(CUSTODIAN_INTERVAL_MS),
   ]);
   return {
     id,
