@@ -38,6 +38,12 @@ export function reportIn(out: string): Record<string, number> {
   return JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as Record<string, number>;
 }
 
+/** How often the server has come up to listen. */
+export function serverStarts(data: string): number {
+  const log = join(data, "logs", "server.log");
+  return existsSync(log) ? readFileSync(log, "utf8").split('"event":"listening"').length - 1 : 0;
+}
+
 /** The server's process, once it runs. */
 export function serverPid(data: string): number | undefined {
   const file = join(data, "server", "pid");
