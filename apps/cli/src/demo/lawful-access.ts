@@ -38,7 +38,7 @@ export interface PlacedOrder {
 
 const DAY_MS = 86_400_000;
 const POLL_MS = 200;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 300_000;
 
 /** The officer writes the order, the judge countersigns it, the desk puts it into the ledger. */
 export async function placeOrder(
@@ -129,7 +129,7 @@ export function ordersOf({ url, adminToken }: RunningCustodian): Promise<OrdersV
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error("waited for a minute in vain");
+    if (performance.now() > end) throw new Error("waited for five minutes in vain");
     await wait(POLL_MS);
   }
 }
