@@ -117,6 +117,26 @@ for (const { name, change, code } of items)
     assert.ok(seen.has(next.sequence) && !seen.has(sequence));
   });
 
+test("CLT-23: a wrong receipt for one's own message is told, and the message kept", async () => {
+  meddler.frame = (frame) => {
+    if (frame.type !== "items") return frame;
+    const items = frame.items.map((item) =>
+      item.receipt === undefined
+        ? item
+        : Object.assign(item, {
+            receipt: { ...item.receipt, rootSignature: flipped(item.receipt.rootSignature, 3) },
+          }),
+    );
+    return { ...frame, items };
+  };
+  const rejected = nextEvent(bob, "rejected");
+  const { sequence } = await bob.send(talk, { text: "for the record" });
+  const told = await rejected;
+  meddler.frame = (frame) => frame;
+  assert.deepEqual([told.sequence, told.code], [sequence, "CLIENT_RECEIPT"]);
+  assert.equal((await bob.history(talk)).at(-1)?.sequence, sequence);
+});
+
 test("an item that is left out is asked for again", async () => {
   meddler.frame = (frame) => {
     if (frame.type !== "items" || frame.items.length === 0) return frame;

@@ -283,8 +283,8 @@ export class Conversation {
     const confirmed = this.outbox.confirm(item);
     if (confirmed?.entry.intent.kind !== "message") return;
     batch.add(...confirmed.changes);
-    const { applicationData } = confirmed.entry.intent;
-    this.#intake.confirm(item, { applicationData, receipt: confirmed.receipt }, batch);
+    const { applicationData, frankingTag } = confirmed.entry.intent;
+    this.#intake.confirm(item, { applicationData, frankingTag, receipt: confirmed.receipt }, batch);
   }
 
   async #merge(item: Item, batch: Batch): Promise<boolean> {

@@ -59,14 +59,22 @@ export class MessageIntake {
     }
   }
 
-  /** This device's own message, which the server has ordered. */
+  /** This device's own message, which the server has ordered. It is kept whatever the receipt is; a wrong one is told. */
   confirm(
     item: Item,
-    sent: { applicationData: Uint8Array; receipt: Receipt | undefined },
+    sent: { applicationData: Uint8Array; frankingTag: Uint8Array; receipt: Receipt | undefined },
     batch: Batch,
   ): void {
     this.#host.counters.sent++;
     this.#keep(item, batch, sent);
+    try {
+      if (sent.receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
+      const { frankingTag } = sent;
+      this.#receipts.verify({ conversationId: this.#id, frankingTag, ...item }, sent.receipt);
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+      this.#reject(item, error.code, batch);
+    }
   }
 
   /** The record takes its place in its leaf's chain; what is missing before it is told. */
