@@ -162,7 +162,7 @@ test("CLT-43: a client whose store fails stops and says so", async () => {
   await cem.close();
 });
 
-test("CLT-41: a server that is killed in the middle loses nothing that it accepted", async () => {
+test("CLT-41: a server that stops and starts in the middle loses nothing that it accepted", async () => {
   const dee = await room.join("dee");
   const id = await ann.createConversation({ class: "recorded", members: [dee.accountId] });
   await dee.waitForConversation(id);
