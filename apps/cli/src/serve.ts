@@ -28,10 +28,12 @@ export async function serve(args: readonly string[]): Promise<number> {
     witnesses: values.witness.map(cosigner),
     log: jsonLog(process.stderr),
   });
+  // Before the line that says it listens: whoever reads that line may already send the signal.
+  const interrupted = new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
   console.log(`portcullis listens on ${server.url}`);
   console.log(`registration token: ${server.registrationToken}`);
   console.log(`log keys: ${server.accessLog}\n          ${server.identityLog}`);
-  await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
+  await interrupted;
   await server.close();
   return 0;
 }

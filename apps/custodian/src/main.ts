@@ -9,8 +9,9 @@ try {
     random: (length) => new Uint8Array(randomBytes(length)),
     log: (event, facts) => process.stderr.write(`${JSON.stringify({ event, ...facts })}\n`),
   });
-  process.stdout.write(`${JSON.stringify({ listening: custodian.url, ...custodian.keys })}\n`);
+  // Before the line that says it listens: whoever reads that line may already send the signal.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void custodian.close());
+  process.stdout.write(`${JSON.stringify({ listening: custodian.url, ...custodian.keys })}\n`);
 } catch (error) {
   if (!(error instanceof PortcullisError)) throw error;
   process.stderr.write(`${error.message} ${JSON.stringify(error.facts)}\n`);

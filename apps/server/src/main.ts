@@ -50,12 +50,13 @@ const server = await runServer({
   fault: faultFrom(process.env["PORTCULLIS_FAULT"], demonstrationClock !== undefined),
 });
 
-const { url: listening, accessLog, identityLog, frankingKey } = server;
-process.stdout.write(
-  `${JSON.stringify({ listening, accessLog, identityLog, frankingKey: toBase64Url(frankingKey) })}\n`,
-);
-
+// Before the line that says it listens: whoever reads that line may already send the signal.
 for (const signal of ["SIGTERM", "SIGINT"] as const)
   process.once(signal, () => {
     void server.close().then(() => process.exit(0));
   });
+
+const { url: listening, accessLog, identityLog, frankingKey } = server;
+process.stdout.write(
+  `${JSON.stringify({ listening, accessLog, identityLog, frankingKey: toBase64Url(frankingKey) })}\n`,
+);

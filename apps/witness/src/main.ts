@@ -8,8 +8,9 @@ try {
     ...parseOptions(process.argv.slice(2)),
     random: (length) => new Uint8Array(randomBytes(length)),
   });
-  process.stdout.write(`${JSON.stringify({ listening: witness.url, vkey: witness.vkey })}\n`);
+  // Before the line that says it listens: whoever reads that line may already send the signal.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void witness.close());
+  process.stdout.write(`${JSON.stringify({ listening: witness.url, vkey: witness.vkey })}\n`);
 } catch (error) {
   if (!(error instanceof PortcullisError)) throw error;
   process.stderr.write(`${error.message} ${JSON.stringify(error.facts)}\n`);
