@@ -25,7 +25,7 @@ import { Provider, type TrustConfig } from "./provider.ts";
 import type { ServerApi } from "./server-api.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
-/** The client's files are cleaned of what is used up when nothing was written for so long. */
+/** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */
 const REST_MS = 200;
 
 export interface SessionOptions {
@@ -300,8 +300,11 @@ export class DeviceSession implements Host {
 
   #restSoon(): void {
     clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => {
-      this.forget().catch((error: unknown) => this.stop(error));
-    }, REST_MS);
+    this.#restTimer = setTimeout(
+      () => {
+        this.forget().catch((error: unknown) => this.stop(error));
+      },
+      Math.max(REST_MS, 2 * this.gatherMs),
+    );
   }
 }

@@ -15,20 +15,17 @@ import type { Epoch } from "./epoch.ts";
 import { ClientError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { checkMessage, type CheckedMessage } from "./message-check.ts";
-import { ReceiptVerifier } from "./receipt.ts";
 
 /** Takes the messages of one conversation in, as they are delivered: those that hold go into the history. */
 export class MessageIntake {
   readonly #host: Host;
   readonly #id: ConversationId;
   readonly #roomUri: string;
-  readonly #receipts: ReceiptVerifier;
 
   constructor(host: Host, id: ConversationId) {
     this.#host = host;
     this.#id = id;
     this.#roomUri = conversationUri(host.provider.name, id);
-    this.#receipts = new ReceiptVerifier(host.provider.frankingKey);
   }
 
   /**
@@ -47,7 +44,7 @@ export class MessageIntake {
       epoch.setRatchet(decrypted.ratchet);
       batch.touchLeaf(decrypted.senderLeaf);
       counters.decrypted++;
-      const context = { receipts: this.#receipts, roomUri: this.#roomUri, bucketSeconds };
+      const context = { receipts: provider.receipts, roomUri: this.#roomUri, bucketSeconds };
       const checked = checkMessage({ conversationId: this.#id, epoch, ...context }, item, decrypted);
       this.#follow(epoch, decrypted.senderLeaf, { item, checked, batch });
       this.#keep(item, batch, checked);
@@ -70,7 +67,7 @@ export class MessageIntake {
     try {
       if (sent.receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
       const { frankingTag } = sent;
-      this.#receipts.verify({ conversationId: this.#id, frankingTag, ...item }, sent.receipt);
+      this.#host.provider.receipts.verify({ conversationId: this.#id, frankingTag, ...item }, sent.receipt);
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       this.#reject(item, error.code, batch);

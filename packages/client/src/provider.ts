@@ -17,6 +17,7 @@ import {
   type ServerAnswer,
 } from "@portcullis/protocol";
 import { ClientError } from "./errors.ts";
+import { ReceiptVerifier } from "./receipt.ts";
 import type { ServerApi } from "./server-api.ts";
 
 /** What a person was given out of band, and what everything that the server says is measured against. trust.json */
@@ -43,6 +44,8 @@ export class Provider {
   /** 32 bytes. */
   readonly frankingKey: Uint8Array;
   readonly identityPolicy: WitnessPolicy;
+  /** One for all conversations: the server signs one root for what it took in together, in whichever of them. */
+  readonly receipts: ReceiptVerifier;
   readonly #api: ServerApi;
   readonly #trust: TrustConfig;
   #verified = false;
@@ -56,6 +59,7 @@ export class Provider {
     this.#trust = trust;
     this.name = pinned.provider;
     this.frankingKey = pinned.frankingKey;
+    this.receipts = new ReceiptVerifier(pinned.frankingKey);
     this.identityPolicy = {
       log: parseVerifierKey(trust.identityLog),
       witnesses: trust.witnesses.map((line) => parseVerifierKey(line)),

@@ -9,7 +9,7 @@ import { DemonstrationClock } from "@portcullis/store";
 import type { CrewAnswer, CrewCall, CrewCalls, CrewSetup } from "./crew-calls.ts";
 
 /** Many clients share two cores and one disk: what comes within this time is written at once. */
-const GATHER_MS = 250;
+const GATHER_MS = 2000;
 
 const setup = workerData as CrewSetup;
 const clock = new DemonstrationClock(setup.clockFile);

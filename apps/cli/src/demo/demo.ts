@@ -19,7 +19,7 @@ import { CliError } from "../errors.ts";
 import { chooseRequest, type Request } from "./choose-request.ts";
 import { Crew } from "./crew.ts";
 import { freshFolder } from "./directories.ts";
-import { found, type Founded } from "./founding.ts";
+import { BUCKET_SECONDS, found, type Founded } from "./founding.ts";
 import { askToApprove, placeOrder, until, type OrderRequest, type PlacedOrder } from "./lawful-access.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { demoUsage, parseDemoOptions, type DemoOptions } from "./options.ts";
@@ -30,7 +30,7 @@ import { replay } from "./replay.ts";
 import { ledgerFolder, writeOut, type Report } from "./report.ts";
 import { ServerDatabase } from "./server-database.ts";
 import { Story } from "./story.ts";
-import { parseTranscript, type Transcript } from "./transcript.ts";
+import { LONG_TRANSCRIPT, parseTranscript, type Transcript } from "./transcript.ts";
 import { startWorld, type RunningCustodian, type World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -56,6 +56,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   const world = await startWorld({
     folder: data,
     clockFile,
+    pace: transcript.messages.length > LONG_TRANSCRIPT ? "steady" : "quick",
     onRestart: (name, reason) => story.note(`${name} ended (${reason}) and starts again`),
   });
   const stopped = new AbortController();
@@ -98,7 +99,7 @@ function readTranscript(path: string | undefined): Transcript {
 }
 
 function requestOf({ request }: DemoOptions, transcript: Transcript): Request {
-  if (request === undefined) return chooseRequest(transcript, 900);
+  if (request === undefined) return chooseRequest(transcript, BUCKET_SECONDS);
   if (!transcript.names.includes(request.account))
     throw new CliError("CLI_ACCOUNT_UNKNOWN", {
       account: request.account,
@@ -191,6 +192,7 @@ class Demonstration {
       crew,
       clock,
       conversations,
+      bucketSeconds: BUCKET_SECONDS,
       onProgress: (sent) => progress.update(sent, new Date(clock.now()).toISOString().slice(0, 16)),
     });
     const counters = await crew.each("counters");
@@ -281,7 +283,7 @@ class Demonstration {
     ];
     const last = willing.pop() as RunningCustodian;
     for (const custodian of willing) story.decision(await askToApprove(custodian, placed));
-    await wait(4000);
+    await wait(2 * world.custodianMs);
     const early = (await recipient.batches()).length;
     story.oneShort(last.id, early);
     story.decision(await askToApprove(last, placed));

@@ -18,6 +18,8 @@ import { provider, quorums, type World } from "./world.ts";
 export const random: Random = (length) => new Uint8Array(randomBytes(length));
 
 const DAY_MS = 86_400_000;
+/** The length of a bucket, the shortest time that an order can ask for. */
+export const BUCKET_SECONDS = 900;
 
 /** Those who play a part and run no program. */
 export interface Offices {
@@ -91,7 +93,7 @@ function policyFor(world: World, registrar: SigningKey): Policy {
     version: 1,
     name: "Demonstration policy: two quorums, every opening ordered, logged and notified",
     provider,
-    bucketSeconds: 900,
+    bucketSeconds: BUCKET_SECONDS,
     quorums: quorums.map(({ name, threshold }) => ({
       name,
       threshold,

@@ -1,6 +1,6 @@
 import { proportionalBytes, type Program } from "./program.ts";
 
-const INTERVAL_MS = 3000;
+const INTERVAL_MS = 5000;
 
 /** Looks now and then at how much memory all programs and this process have together. */
 export class MemoryWatch {

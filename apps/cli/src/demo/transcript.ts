@@ -10,6 +10,9 @@ export interface TranscriptMessage {
   readonly line: number;
 }
 
+/** From so many messages on, a transcript is replayed for speed. */
+export const LONG_TRANSCRIPT = 1_000;
+
 export interface Transcript {
   readonly messages: readonly TranscriptMessage[];
   /** Speakers in the order of their first word. */

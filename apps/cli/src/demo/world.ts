@@ -28,21 +28,33 @@ export interface World {
   /** Verifier keys as lines. */
   readonly witnesses: readonly string[];
   readonly programs: readonly Program[];
+  /** How long a custodian rests between two looks at the ledger. */
+  readonly custodianMs: number;
   stop(): Promise<void>;
 }
 
 export interface WorldOptions {
   readonly folder: string;
   readonly clockFile: string;
+  readonly pace: keyof typeof paces;
   readonly onRestart: (program: string, reason: string) => void;
 }
 
-const LEDGER_INTERVAL_MS = 1000;
 const LEDGER_BATCH = 4;
-const CUSTODIAN_INTERVAL_MS = 2000;
+
+/**
+ * How often, in milliseconds, the ledger publishes and custodians look. Each publication is cosigned by two witnesses
+ * and five custodians: where clients have much to do, those who only keep watch take less of the machine.
+ */
+const paces = {
+  quick: { ledgerMs: 1000, custodianMs: 2000 },
+  steady: { ledgerMs: 4000, custodianMs: 4000 },
+} as const;
+type Pace = (typeof paces)[keyof typeof paces];
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { folder, clockFile } = options;
+  const pace = paces[options.pace];
   mkdirSync(join(folder, "logs"), { recursive: true });
   const programs: Program[] = [];
   const start = async (name: string, script: string, args: readonly string[]) => {
@@ -67,7 +79,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const witnesses = await Promise.all([1, 2].map((number) => startWitness(start, number, prepared)));
     const custodians = await Promise.all(
       quorums.flatMap(({ name, custodians: ids }) =>
-        ids.map((id) => startCustodian(start, { id, quorum: name, server: url, folder })),
+        ids.map((id) => startCustodian(start, { id, quorum: name, server: url, folder, pace })),
       ),
     );
     await start("server", mainOf("@portcullis/server"), [
@@ -76,14 +88,21 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       "--port",
       String(serverPort),
       "--ledger-interval-ms",
-      String(LEDGER_INTERVAL_MS),
+      String(pace.ledgerMs),
       "--ledger-batch",
       String(LEDGER_BATCH),
       ...witnesses.flatMap((witness) => ["--witness", `${witness.vkey}=${witness.url}`]),
       ...custodians.flatMap((custodian) => ["--custodian", `${custodian.cosignerKey}=${custodian.url}`]),
     ]);
     const server = { ...prepared, url, folder: serverFolder };
-    return { server, custodians, witnesses: witnesses.map(({ vkey }) => vkey), programs, stop };
+    return {
+      server,
+      custodians,
+      witnesses: witnesses.map(({ vkey }) => vkey),
+      programs,
+      custodianMs: pace.custodianMs,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -117,8 +136,9 @@ async function startWitness(
 
 async function startCustodian(
   start: Start,
-  { id, quorum, server, folder }: { id: string; quorum: string; server: string; folder: string },
+  options: { id: string; quorum: string; server: string; folder: string; pace: Pace },
 ): Promise<RunningCustodian & { readonly cosignerKey: string }> {
+  const { id, quorum, server, folder, pace } = options;
   const name = `custodian-${id}`;
   const ready = await start(name, mainOf("@portcullis/custodian"), [
     "--id",
@@ -128,7 +148,7 @@ async function startCustodian(
     "--port",
     String(await freePort()),
     "--interval",
-    String(CUSTODIAN_INTERVAL_MS),
+    String(pace.custodianMs),
   ]);
   return {
     id,
