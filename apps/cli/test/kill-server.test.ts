@@ -8,13 +8,14 @@ import { demonstrationFolders, portcullis, reportIn, serverPid, serverStarts } f
 
 const SEED = "kill -9";
 const KILLS = 20;
-const MESSAGES = 600;
+/** Enough that many are under way at once. */
+const MESSAGES = 1_200;
 
-/** Three people, a message every 20 seconds: 14 buckets. */
+/** Three people, a message every 10 seconds: 14 buckets. */
 function transcript(): string {
   const people = ["Anna", "Ben", "Chloe"];
   return Array.from({ length: MESSAGES }, (_, index) => {
-    const at = new Date(Date.UTC(2024, 1, 1, 10) + index * 20_000).toISOString();
+    const at = new Date(Date.UTC(2024, 1, 1, 10) + index * 10_000).toISOString();
     return `[01/02/2024, ${at.slice(11, 19)}] ${people[index % people.length] as string}: message number ${index} of the day`;
   }).join("\n");
 }
