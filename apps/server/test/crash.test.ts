@@ -4,12 +4,15 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
+import { signOrder, type Order } from "@portcullis/access";
+import { generateSigningKey } from "@portcullis/crypto";
+import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
+import { asDeviceId, toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
 import { DemonstrationClockWriter } from "@portcullis/store";
 import { faultFrom } from "../src/fault.ts";
 import { checkEverything } from "./check-everything.ts";
 import { commitFrame, messageFrame } from "./hand-made.ts";
-import { signedPolicy, examplePolicy } from "./policy-room.ts";
+import { examplePolicy, keyNamed, signedPolicy } from "./policy-room.ts";
 import { random, ServerRoom, type TestDevice } from "./server-room.ts";
 
 const MESSAGES = 6;
@@ -21,6 +24,10 @@ class Story {
   readonly #devices = new Map<string, TestDevice>();
   readonly #conversationId = random(32) as ConversationId;
   #commit: ReturnType<typeof commitFrame> | undefined;
+  #received = false;
+  #nextList: Uint8Array | undefined;
+  readonly #order = signOrder(exampleOrder, keyNamed("issuer"));
+  readonly #batch = random(200);
   readonly #frames = Array.from({ length: MESSAGES }, () => messageFrame(this.#conversationId, 1));
 
   constructor(room: ServerRoom) {
@@ -47,11 +54,45 @@ class Story {
       const { sequence } = await stream.accepted(frame);
       this.acknowledged.set(toHex(frame.messageId), sequence);
     }
-    const receiver = await room.connect(bob);
+    if (!this.#received) await this.#receive(bob);
+    await this.#call("/v1/key-packages/claim", { accounts: [toBase64Url(bob.accountId)] }, token);
+    await this.#linkDevice(alice);
+    await this.#placeOrder();
+  }
+
+  /** Once: what a cursor is behind does not come again. */
+  async #receive(bob: TestDevice): Promise<void> {
+    const receiver = await this.#room.connect(bob);
     const items = await receiver.itemsUpTo(MESSAGES + 1);
     assert.equal(items.length, MESSAGES, "none is lost, none comes twice");
     receiver.send({ type: "cursor", conversationId: this.#conversationId, sequence: MESSAGES + 1 });
-    await this.#call("/v1/key-packages/claim", { accounts: [toBase64Url(bob.accountId)] }, token);
+    this.#received = true;
+  }
+
+  /** Alice's next device list: the same one when it is told again. */
+  async #linkDevice(alice: TestDevice): Promise<void> {
+    this.#nextList ??= nextList(alice);
+    const path = `/v1/accounts/${toBase64Url(alice.accountId)}/devices`;
+    const body = { deviceList: toBase64Url(this.#nextList) };
+    const answer = await this.#room.call("PUT", path, body, await this.#room.token(alice));
+    // Told again, the list is no longer the next one: it is the one that stands.
+    const codes = ["IDENTITY_SUCCESSION", "DEVICE_LIST_NOT_NEXT"];
+    if (answer.status !== 200 && !codes.includes(String(answer.body["code"])))
+      throw new Error(JSON.stringify(answer));
+  }
+
+  async #placeOrder(): Promise<void> {
+    const room = this.#room;
+    const order = await this.#order;
+    const body = { jws: order, sealedNotices: [] };
+    const { orderHash } = await this.#call("/v1/orders", body, room.server.operatorToken);
+    const court = await room.session({ kind: "custodian", id: "court" }, keyNamed("court"));
+    const answer = await fetch(`${room.server.url}/v1/orders/${String(orderHash)}/batches`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${court}`, "content-type": "application/octet-stream" },
+      body: Buffer.from(this.#batch),
+    });
+    if (answer.status !== 201) throw new Error(await answer.text());
   }
 
   async #account(handle: string): Promise<TestDevice> {
@@ -64,13 +105,53 @@ class Story {
     return device;
   }
 
-  async #call(path: string, body: unknown, token: string, done?: string): Promise<void> {
+  async #call(
+    path: string,
+    body: unknown,
+    token: string,
+    done?: string,
+  ): Promise<Readonly<Record<string, unknown>>> {
     const answer = await this.#room.call("POST", path, body, token);
     if (answer.body["code"] === "NOT_PUBLISHED" && this.#room.logged.every((line) => !line.includes("gone")))
       return await this.#call(path, body, token, done);
     if (answer.status >= 300 && answer.body["code"] !== done) throw new Error(JSON.stringify(answer));
+    return answer.body;
   }
 }
+
+/** Version 2 of the device's account: with one device more. */
+function nextList({ accountId, accountKey, deviceId, key, signedList }: TestDevice): Uint8Array {
+  const { noticeKey, hash } = verifyDeviceList(signedList);
+  const linked = { deviceId: asDeviceId(random(16)), signatureKey: generateSigningKey(random).publicKey };
+  return signDeviceList(accountKey, {
+    accountId,
+    accountKey: accountKey.publicKey,
+    noticeKey,
+    version: 2,
+    devices: [{ deviceId, signatureKey: key.publicKey }, linked],
+    previous: hash,
+  });
+}
+
+/** One that names nobody whom the server knows: to refuse it is the custodians' part. */
+const exampleOrder: Order = {
+  version: 1,
+  policyId: toBase64Url(new Uint8Array(32)),
+  id: "7b2f0f5e-0c1a-4a52-9d68-0a4a8d1f2c11",
+  instrument: "Act 7",
+  issuer: "issuer",
+  judge: "judge",
+  reasons: { necessity: "Needed.", proportionality: "Narrow." },
+  accounts: [{ id: "AA", handle: "somebody" }],
+  conversations: ["AA"],
+  scope: "sent",
+  from: "1970-04-14T03:00:00Z",
+  to: "1970-04-14T03:15:00Z",
+  recipient: { name: "Court", hpkeKey: "AA", signingKey: "AA" },
+  notice: { due: "1970-05-14T03:00:00Z", sealedHash: [] },
+  issuedAt: "1970-04-14T03:00:00Z",
+  expiresAt: "1970-04-15T03:00:00Z",
+};
 
 /** Every point of a durable write that the story comes to. */
 async function pointsOf(): Promise<string[]> {
