@@ -18,6 +18,7 @@ export const cliErrors = {
   TRANSCRIPT_LINE_TOO_LONG: "A line of the transcript is too long.",
   TRANSCRIPT_MESSAGE_TOO_LONG: "A message of the transcript is too long.",
   TRANSCRIPT_DATE: "A line of the transcript has a date or time that does not exist.",
+  TRANSCRIPT_TOO_OLD: "A line of the transcript is from before 2 January 1970.",
   TRANSCRIPT_ORDER: "A line of the transcript is earlier than the one before.",
   TRANSCRIPT_NAME: "A name in the transcript is empty or too long.",
   TRANSCRIPT_SPEAKERS: "A conversation needs at least two people, and has at most a hundred here.",

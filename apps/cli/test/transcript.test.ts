@@ -63,6 +63,8 @@ const refused: readonly (readonly [name: string, text: string | Uint8Array, code
   ["29 February of a common year", "[29/02/2023, 10:00:05] Ben: Hello", "TRANSCRIPT_DATE", 1],
   ["25 o'clock", `${anna}\n[02/02/2024, 25:00:05] Ben: Hello`, "TRANSCRIPT_DATE", 2],
   ["second 60", `${anna}\n[02/02/2024, 23:59:60] Ben: Hello`, "TRANSCRIPT_DATE", 2],
+  ["1 January 1970", "[01/01/1970, 23:59:59] Ben: Hello", "TRANSCRIPT_TOO_OLD", 1],
+  ["1969", "[20/07/1969, 20:17:40] Ben: Hello", "TRANSCRIPT_TOO_OLD", 1],
   ["month 13", `${anna}\n[02/13/2024, 23:59:00] Ben: Hello`, "TRANSCRIPT_DATE", 2],
   ["a time earlier than the line before", `${ben}\n${anna}`, "TRANSCRIPT_ORDER", 2],
   [

@@ -26,6 +26,8 @@ const LONGEST_LINE = 16_384;
 const LONGEST_TEXT = 32_768;
 const LONGEST_NAME = 64;
 const MOST_NAMES = 100;
+/** Buckets are counted from 1970 on, and the demonstration begins an hour before the first message. */
+const EARLIEST_MS = Date.UTC(1970, 0, 2);
 
 /** `[dd/mm/yyyy, hh:mm:ss] rest`; exports put a left-to-right mark before some lines. */
 const STAMPED = /^\u200e?\[(\d{2})\/(\d{2})\/(\d{4}), (\d{2}):(\d{2}):(\d{2})\] (.*)$/s;
@@ -134,6 +136,7 @@ function instantOf(stamped: RegExpExecArray, line: number): number {
     minute < 60 &&
     second < 60;
   if (!exists) throw new CliError("TRANSCRIPT_DATE", { line });
+  if (instant.getTime() < EARLIEST_MS) throw new CliError("TRANSCRIPT_TOO_OLD", { line });
   return instant.getTime();
 }
 
