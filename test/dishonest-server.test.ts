@@ -187,7 +187,7 @@ test("CLT-13: a Commit in another sender's name freezes", async () => {
   assert.equal((await frozen).code, "CLIENT_ITEM_SENDER");
 });
 
-test("CLT-04: a KeyPackage with a key that is not in the device list is not added", async () => {
+test("CLT-04, CLT-18: a KeyPackage with a key that is not in the device list is not added", async () => {
   const id = await begin();
   const eve = await room.join("eve");
   const rogue = createMlsEngine({
@@ -211,6 +211,68 @@ test("CLT-04: a KeyPackage with a key that is not in the device list is not adde
   await ann.caughtUp(id, sequence);
   assert.equal(ann.state(id).members.length, 2);
 });
+
+interface Claimed {
+  readonly accountId: string;
+  readonly deviceId: string;
+  readonly keyPackage: string;
+  readonly deviceProof: string;
+}
+
+/** Bob asks for one account's KeyPackages and the server answers with others. */
+async function claimLie(
+  wanted: PortcullisClient,
+  lie: (honest: Claimed[]) => Promise<Claimed[]>,
+): Promise<void> {
+  const id = await begin();
+  meddler.answer = async (path, response) => {
+    if (path !== "/v1/key-packages/claim") return response;
+    const { devices } = (await response.json()) as { devices: Claimed[] };
+    return Response.json({ devices: await lie(devices) });
+  };
+  try {
+    await assert.rejects(bob.addMembers(id, [wanted.accountId]), { code: "CLIENT_KEY_PACKAGE" });
+  } finally {
+    meddler.answer = (_, response) => Promise.resolve(response);
+  }
+  const { sequence } = await bob.send(id, { text: "nobody came, nobody froze" });
+  await ann.caughtUp(id, sequence);
+  assert.deepEqual([ann.state(id).members.length, ann.state(id).condition], [2, "open"]);
+}
+
+test("CLT-18: another logged device's KeyPackage for the one that was asked for is not added", async () => {
+  const [hal, ida] = [await room.join("hal"), await room.join("ida")];
+  const other = await claimOf(ida);
+  await claimLie(hal, async (honest) =>
+    honest.map((device) => ({ ...device, keyPackage: other.keyPackage })),
+  );
+});
+
+test("CLT-18: a device of an account that nobody asked for is not added", async () => {
+  const [jan, kai] = [await room.join("jan"), await room.join("kai")];
+  const uninvited = await claimOf(kai);
+  await claimLie(jan, async (honest) => [...honest, uninvited]);
+});
+
+test("CLT-18: a device that is named twice is not added", async () => {
+  const lea = await room.join("lea");
+  const again = await claimOf(lea);
+  await claimLie(lea, async (honest) => [...honest, again]);
+});
+
+/** What the server honestly answers for this account. */
+async function claimOf(client: PortcullisClient): Promise<Claimed> {
+  const seen = Promise.withResolvers<Claimed>();
+  meddler.answer = async (path, response) => {
+    if (path !== "/v1/key-packages/claim") return response;
+    const { devices } = (await response.clone().json()) as { devices: Claimed[] };
+    seen.resolve(devices[0]!);
+    return response;
+  };
+  await bob.createConversation({ class: "sealed", members: [client.accountId] });
+  meddler.answer = (_, response) => Promise.resolve(response);
+  return seen.promise;
+}
 
 test("CLT-04: a Commit that adds a device without proof freezes", async () => {
   const id = await begin();

@@ -11,6 +11,7 @@ import {
   type ServerFrame,
 } from "@portcullis/protocol";
 import type { AccountRecord } from "./account-record.ts";
+import { checkClaimed } from "./claimed-devices.ts";
 import { Connection } from "./connection.ts";
 import { decodeConversationRecord } from "./conversation-record.ts";
 import { Conversation } from "./conversation.ts";
@@ -167,16 +168,11 @@ export class DeviceSession implements Host {
     return this.#options.api.createConversation(this.account, { id, class: conversationClass, ...recorded });
   }
 
-  /** A KeyPackage of every device of these accounts, each device proved by the identity log. */
+  /** A KeyPackage of every device of these accounts, each checked before anything is made with it. */
   async claim(accounts: readonly AccountId[]): Promise<Addition[]> {
     if (accounts.length === 0) return [];
     const devices = await this.#options.api.claimKeyPackages(this.account, accounts);
-    for (const { accountId, deviceProof } of devices) this.#directory.learn(accountId, deviceProof);
-    const served = new Set(devices.map(({ accountId }) => toBase64Url(accountId)));
-    for (const accountId of accounts)
-      if (!served.has(toBase64Url(accountId)))
-        throw new ClientError("CLIENT_MEMBER_NO_DEVICE", { accountId: toBase64Url(accountId) });
-    return devices.map(({ accountId, deviceId, keyPackage }) => ({ accountId, deviceId, keyPackage }));
+    return checkClaimed(devices, accounts, { engine: this.engine, directory: this.#directory });
   }
 
   stop(error: unknown): void {

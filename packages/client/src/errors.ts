@@ -20,6 +20,7 @@ export const clientErrors = {
   CLIENT_ITEM_MALFORMED: "The item is not of the form that its conversation demands.",
   CLIENT_ITEM_SENDER: "The server names another sender than the message does.",
   CLIENT_ITEM_SEQUENCE: "The server left out or repeated an item of the conversation.",
+  CLIENT_KEY_PACKAGE: "A KeyPackage is not that of the device for which the server gave it out.",
   CLIENT_MEMBER_NO_DEVICE: "An account has no device that can be added.",
   CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
   CLIENT_RECORD_CHAIN: "The record's index was used before.",

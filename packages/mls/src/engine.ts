@@ -18,6 +18,7 @@ import {
   encodeKeyPackageSecrets,
   generateKeyPackage,
   keyPackageReference,
+  verifyKeyPackage,
 } from "./key-package.ts";
 import type { CryptoProvider, Eventually } from "./provider.ts";
 import type { Setting } from "./setting.ts";
@@ -152,6 +153,11 @@ export interface MlsEngineOptions {
 export interface MlsEngine {
   /** `secrets` is opaque; to be stored before the KeyPackage is published, and deleted with the join. */
   createKeyPackage(): Promise<{ keyPackage: Uint8Array; reference: Uint8Array; secrets: Uint8Array }>;
+  /**
+   * Whose KeyPackage it is, verified in itself; whether that device may be added is the caller's to know.
+   * @throws MlsError MLS_MALFORMED, MLS_CIPHER_SUITE, MLS_SIGNATURE, MLS_LIFETIME, MLS_CREDENTIAL
+   */
+  verifyKeyPackage(keyPackage: Uint8Array): Promise<LeafIdentity>;
   /** Epoch 0, with this device as its only member. */
   createGroup(request: {
     readonly conversationId: ConversationId;
@@ -185,6 +191,7 @@ export function createMlsEngine(options: MlsEngineOptions): MlsEngine {
         secrets: encodeKeyPackageSecrets(secrets),
       };
     },
+    verifyKeyPackage: (keyPackage) => verifyKeyPackage(cipherSuite, keyPackage, clock.now()),
     async createGroup({ conversationId, terms }) {
       return startEpoch(setting, await createEpochZero(setting, conversationId, terms));
     },

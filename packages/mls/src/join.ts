@@ -83,8 +83,9 @@ async function findKeyPackage(
   throw new MlsError("MLS_WELCOME_UNKNOWN");
 }
 
-async function openGroupSecrets(
-  { cipherSuite }: Setting,
+/** Decrypts what the Welcome holds for one KeyPackage. RFC 9420 section 12.4.3.1. @throws MlsError MLS_WELCOME_INVALID, MLS_PROPOSAL_FORBIDDEN */
+export async function openGroupSecrets(
+  { cipherSuite }: Pick<Setting, "cipherSuite">,
   welcome: Welcome,
   reference: Uint8Array,
   initPrivateKey: Uint8Array,
@@ -134,8 +135,9 @@ async function verifyGroupInfo(setting: Setting, groupInfo: GroupInfo): Promise<
   return tree;
 }
 
-async function deriveEpoch(
-  setting: Setting,
+/** The epoch that a verified GroupInfo and tree begin for whom they welcome. @throws MlsError MLS_WELCOME_INVALID */
+export async function deriveEpoch(
+  setting: Pick<Setting, "cipherSuite" | "primitives">,
   welcomed: {
     readonly groupInfo: GroupInfo;
     readonly tree: RatchetTree;
@@ -173,7 +175,7 @@ async function deriveEpoch(
 
 /** Private keys of the ancestors shared with the committer; each must fit the public key on the tree. */
 async function derivePathKeys(
-  { cipherSuite, primitives }: Setting,
+  { cipherSuite, primitives }: Pick<Setting, "cipherSuite" | "primitives">,
   tree: RatchetTree,
   ownLeaf: number,
   signer: number,

@@ -15,12 +15,14 @@ import {
   type CiphersuiteImpl,
   type KeyPackage,
 } from "ts-mls";
-import { makeKeyPackageRef } from "ts-mls/keyPackage.js";
-import type { MlsDevice } from "./engine.ts";
+import { makeKeyPackageRef, verifyKeyPackage as verifyKeyPackageSignature } from "ts-mls/keyPackage.js";
+import { verifyLeafNodeSignatureKeyPackage } from "ts-mls/leafNode.js";
+import type { LeafIdentity, MlsDevice } from "./engine.ts";
 import { decodeWhole } from "./epoch.ts";
 import { MlsError } from "./errors.ts";
+import { decodeCredential } from "./members.ts";
 import { CIPHER_SUITE, HASH_BYTES } from "./provider.ts";
-import { LIFETIME_BACK_SECONDS, LIFETIME_SECONDS } from "./ts-mls.ts";
+import { LIFETIME_BACK_SECONDS, LIFETIME_SECONDS, tsMls } from "./ts-mls.ts";
 
 const SECRETS = "portcullis/key-package/v1";
 
@@ -86,6 +88,28 @@ export function checkLifetime(keyPackage: KeyPackage, nowMs: number): void {
   const longest = BigInt(LIFETIME_SECONDS + LIFETIME_BACK_SECONDS);
   if (now < notBefore || now > notAfter || notAfter - notBefore > longest)
     throw new MlsError("MLS_LIFETIME", { notBefore: Number(notBefore), notAfter: Number(notAfter) });
+}
+
+/**
+ * Whose KeyPackage it is, once both of its signatures and its lifetime hold. RFC 9420 section 10.1.
+ * @throws MlsError MLS_MALFORMED, MLS_CIPHER_SUITE, MLS_SIGNATURE, MLS_LIFETIME, MLS_CREDENTIAL
+ */
+export async function verifyKeyPackage(
+  { signature }: CiphersuiteImpl,
+  bytes: Uint8Array,
+  nowMs: number,
+): Promise<LeafIdentity> {
+  const keyPackage = decodeKeyPackage(bytes);
+  const { leafNode } = keyPackage;
+  const isSigned = await tsMls(
+    "MLS_SIGNATURE",
+    async () =>
+      (await verifyKeyPackageSignature(keyPackage, signature)) &&
+      (await verifyLeafNodeSignatureKeyPackage(leafNode, signature)),
+  );
+  if (!isSigned) throw new MlsError("MLS_SIGNATURE");
+  checkLifetime(keyPackage, nowMs);
+  return decodeCredential(leafNode.credential, leafNode.signaturePublicKey);
 }
 
 export function encodeKeyPackageSecrets(secrets: KeyPackageSecrets): Uint8Array {

@@ -243,7 +243,8 @@ function senderDataAad(keys: EpochKeys, contentType: number): Uint8Array {
   return concatBytes(opaque(keys.groupId), uint64(keys.epoch), uint8(contentType));
 }
 
-async function senderDataKey(
+/** RFC 9420 section 6.3.2. */
+export async function senderDataKey(
   primitives: Primitives,
   senderDataSecret: Uint8Array,
   ciphertext: Uint8Array,

@@ -22,13 +22,22 @@ export async function validateTree(
   config: ClientConfig,
   cipherSuite: CiphersuiteImpl,
 ): Promise<void> {
+  await checkNodes(tree, context.treeHash, cipherSuite);
+  for (const { leafIndex } of readMembers(tree))
+    await checkLeaf(tree, leafIndex, context, config, cipherSuite);
+}
+
+/** All but what the leaves say of their devices. @throws MlsError MLS_WELCOME_INVALID */
+export async function checkNodes(
+  tree: RatchetTree,
+  treeHash: Uint8Array,
+  { hash }: CiphersuiteImpl,
+): Promise<void> {
   checkShape(tree);
   checkKeysAreUnique(tree);
   checkUnmergedLeaves(tree);
-  if (!equalBytes(await treeHashRoot(tree, cipherSuite.hash), context.treeHash)) refuse("tree hash");
-  if (!(await verifyParentHashes(tree, cipherSuite.hash))) refuse("parent hash");
-  for (const { leafIndex } of readMembers(tree))
-    await checkLeaf(tree, leafIndex, context, config, cipherSuite);
+  if (!equalBytes(await treeHashRoot(tree, hash), treeHash)) refuse("tree hash");
+  if (!(await verifyParentHashes(tree, hash))) refuse("parent hash");
 }
 
 function refuse(what: string): never {

@@ -39,6 +39,32 @@ test("MLS-01: a KeyPackage of another cipher suite is refused", async () => {
   await assert.rejects(adding(keyPackage), coded("MLS_CIPHER_SUITE"));
 });
 
+test("MLS-06: a KeyPackage is read as its device's only if both signatures, lifetime and credential hold", async () => {
+  const [owner, reader] = [person(), person()];
+  const keyPackage = await owner.keyPackage();
+  const { accountId, deviceId, signingKey } = owner.device;
+  const identity = { accountId, deviceId, signatureKey: signingKey.publicKey };
+  assert.deepEqual(await reader.engine.verifyKeyPackage(keyPackage), identity);
+
+  const { leafNode, ...rest } = decodeKeyPackage(keyPackage);
+  const { seed } = signingKey;
+  const otherInit = encodeKeyPackage({ ...rest, leafNode, initKey: new Uint8Array(32).fill(9) });
+  await assert.rejects(reader.engine.verifyKeyPackage(otherInit), coded("MLS_SIGNATURE"));
+  const otherLeaf = { ...leafNode, hpkePublicKey: new Uint8Array(32).fill(9) };
+  const resigned = await signKeyPackage({ ...rest, leafNode: otherLeaf }, seed, cipherSuite.signature);
+  await assert.rejects(reader.engine.verifyKeyPackage(encodeKeyPackage(resigned)), coded("MLS_SIGNATURE"));
+  const noKey = encodeKeyPackage({ ...rest, leafNode: { ...leafNode, signaturePublicKey: NOTHING } });
+  await assert.rejects(reader.engine.verifyKeyPackage(noKey), coded("MLS_SIGNATURE"));
+  const late = person({ clock: new FixedClock(Date.now() + 91 * DAY_MS) });
+  await assert.rejects(late.engine.verifyKeyPackage(keyPackage), coded("MLS_LIFETIME"));
+  const nobody = await altered(owner, (own) => ({
+    ...own,
+    leafNode: { ...own.leafNode, credential: { credentialType: "basic", identity: new Uint8Array(3) } },
+  }));
+  await assert.rejects(reader.engine.verifyKeyPackage(nobody), coded("MLS_CREDENTIAL"));
+  await assert.rejects(reader.engine.verifyKeyPackage(keyPackage.subarray(1)), coded("MLS_MALFORMED"));
+});
+
 test("MLS-02: ts-mls is 1.6.4, which alone keeps the removed out", async () => {
   const manifest = new URL("../../package.json", import.meta.resolve("ts-mls"));
   const { version } = JSON.parse(await readFile(manifest, "utf8")) as { version: string };
