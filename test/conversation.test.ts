@@ -211,4 +211,7 @@ test("CLT-03: a server that shows another franking key than at first is refused"
 test("a handle that is taken is refused, and an account is made once", async () => {
   await assert.rejects(room.join("ann", { storeName: "another ann" }), { code: "CLIENT_HANDLE_TAKEN" });
   await assert.rejects(room.join("bob"), { code: "CLIENT_ACCOUNT_EXISTS" });
+  await assert.rejects(room.join("b0b", { storeName: "an imposter" }), { code: "CLIENT_HANDLE_CONFUSABLE" });
+  await assert.rejects(room.join("bоb", { storeName: "an imposter" }), { code: "HANDLE_SCRIPT" });
+  assert.deepEqual(await people.ann.findAccount("BOB"), people.bob.accountId);
 });

@@ -10,6 +10,7 @@ export const serverErrors = {
   SESSION_REPLACED: "The device has opened another connection.",
   REGISTRATION_REFUSED: "The registration token is not valid.",
   HANDLE_TAKEN: "Another account has this handle.",
+  HANDLE_CONFUSABLE: "Another account has a handle that looks like this one.",
   ACCOUNT_EXISTS: "This account exists already.",
   ACCOUNT_UNKNOWN: "There is no such account.",
   DEVICE_LIST_NOT_NEXT: "The device list does not follow the one that stands.",

@@ -31,7 +31,25 @@ test("DEL-36: an account is made with the token, under a free handle, from a lis
   const bent = alice.signedList.slice();
   bent[bent.length - 1]! ^= 1;
   assert.equal(await make(registrationToken, "carol", bent), "IDENTITY_SIGNATURE");
-  assert.equal(await make(registrationToken, "tab\there", alice.signedList), "REQUEST_INVALID");
+  assert.equal(await make(registrationToken, "tab\there", alice.signedList), "HANDLE_INVISIBLE");
+});
+
+test("ACN-03: a handle that folds or looks like another one is refused, and found in any case", async (t) => {
+  const room = await ServerRoom.open(t);
+  const bill = await room.account("Bill  Anders");
+  const make = async (handle: string): Promise<unknown> => {
+    const { registrationToken } = room.server;
+    const deviceList = toBase64Url(room.newDevice().signedList);
+    return (await room.call("POST", "/v1/accounts", { registrationToken, handle, deviceList })).body["code"];
+  };
+  assert.equal(await make("BILL anders"), "HANDLE_TAKEN");
+  assert.equal(await make("Bi1l Anders"), "HANDLE_CONFUSABLE");
+  assert.equal(await make("B\u0456ll Anders"), "HANDLE_SCRIPT");
+  const find = async (handle: string) =>
+    (await room.call("GET", `/v1/accounts/by-handle/${encodeURIComponent(handle)}`)).body;
+  assert.deepEqual(await find("bill ANDERS"), { accountId: toBase64Url(bill.accountId) });
+  assert.equal((await find("Bi1l Anders"))["code"], "ACCOUNT_UNKNOWN");
+  assert.equal((await find("bill\u202eanders"))["code"], "HANDLE_INVISIBLE");
 });
 
 test("DEL-37: a device list comes with its place in the identity log; the next one follows it", async (t) => {

@@ -4,6 +4,7 @@ import {
   asConversationId,
   conversationUri,
   equalBytes,
+  prepareHandle,
   toBase64Url,
   type AccountId,
   type Clock,
@@ -78,7 +79,8 @@ export interface ConversationState {
 /**
  * Makes an account with this as its first device, registered at the server; not connected yet. After a crash in the
  * middle, the same call goes on with the same account.
- * @throws ClientError CLIENT_ACCOUNT_EXISTS, CLIENT_HANDLE_TAKEN, CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
+ * @throws ProtocolError HANDLE_*; ClientError CLIENT_ACCOUNT_EXISTS, CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE,
+ * CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
  */
 export async function createAccount(options: AccountOptions): Promise<PortcullisClient> {
   const { store, random = systemRandom, registrationToken, handle } = options;
@@ -143,9 +145,10 @@ export class PortcullisClient {
     return this.#session.events.on(name, listener);
   }
 
+  /** Whoever has the handle, typed in whatever case. @throws ProtocolError HANDLE_* */
   async findAccount(handle: string): Promise<AccountId | undefined> {
     const accountId = await this.#api.accountByHandle(handle);
-    if (accountId !== undefined) this.#handles.set(toBase64Url(accountId), handle);
+    if (accountId !== undefined) this.#handles.set(toBase64Url(accountId), prepareHandle(handle));
     return accountId;
   }
 

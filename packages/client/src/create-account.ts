@@ -1,7 +1,7 @@
 import { generateSigningKey } from "@portcullis/crypto";
 import { generateHpkeKey } from "@portcullis/crypto/hpke";
 import { accountIdOf, signDeviceList } from "@portcullis/ledger/identity";
-import { asDeviceId, fromBase64Url, type Random } from "@portcullis/protocol";
+import { asDeviceId, fromBase64Url, prepareHandle, type Handle, type Random } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
 import type { ServerApi } from "./server-api.ts";
@@ -10,7 +10,8 @@ import type { ClientStore } from "./store.ts";
 /**
  * Makes an account with its first device and registers it. The keys are stored before anybody hears of them, so that
  * an attempt whose answer was lost goes on with the same account.
- * @throws ClientError CLIENT_ACCOUNT_EXISTS, CLIENT_HANDLE_TAKEN, CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
+ * @throws ProtocolError HANDLE_*; ClientError CLIENT_ACCOUNT_EXISTS, CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE,
+ * CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
  */
 export async function registerAccount(input: {
   api: ServerApi;
@@ -19,7 +20,8 @@ export async function registerAccount(input: {
   registrationToken: string;
   handle: string;
 }): Promise<AccountRecord> {
-  const { api, store, random, registrationToken, handle } = input;
+  const { api, store, random, registrationToken } = input;
+  const handle = prepareHandle(input.handle);
   const { account: stored } = await store.load();
   const begun = stored && decodeAccountRecord(stored);
   if (begun?.registered === true) throw new ClientError("CLIENT_ACCOUNT_EXISTS", { handle: begun.handle });
@@ -31,7 +33,7 @@ export async function registerAccount(input: {
   return registered;
 }
 
-async function makeAccount(api: ServerApi, random: Random, handle: string): Promise<AccountRecord> {
+async function makeAccount(api: ServerApi, random: Random, handle: Handle): Promise<AccountRecord> {
   const { provider, frankingKey } = await api.server();
   const accountKey = generateSigningKey(random);
   const deviceKey = generateSigningKey(random);

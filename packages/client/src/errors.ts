@@ -15,6 +15,7 @@ export const clientErrors = {
   CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
   CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
   CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",
+  CLIENT_HANDLE_CONFUSABLE: "Another account's handle looks like this one.",
   CLIENT_HANDLE_TAKEN: "The handle belongs to another account.",
   CLIENT_ITEM_BUCKET: "The message names a bucket in which the server could not have accepted it.",
   CLIENT_ITEM_MALFORMED: "The item is not of the form that its conversation demands.",

@@ -5,6 +5,7 @@ import {
   encodeSessionChallenge,
   fromBase64Url,
   PortcullisError,
+  prepareHandle,
   toBase64Url,
   type AccountAnswer,
   type AccountId,
@@ -72,13 +73,15 @@ export class ServerApi {
     return openings.map(({ opening, proof }) => ({ opening: fromBase64Url(opening), proof }));
   }
 
-  /** @throws ClientError CLIENT_HANDLE_TAKEN, CLIENT_SERVER_REFUSED */
+  /** @throws ClientError CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE, CLIENT_SERVER_REFUSED */
   async register(account: AccountRecord, registrationToken: string): Promise<void> {
     const deviceList = toBase64Url(account.signedDeviceList);
     const request: AccountRequest = { registrationToken, handle: account.handle, deviceList };
     try {
       await this.#ask("POST", "/v1/accounts", request);
     } catch (error) {
+      if (isRefusal(error, "HANDLE_CONFUSABLE"))
+        throw new ClientError("CLIENT_HANDLE_CONFUSABLE", { handle: account.handle });
       if (!isRefusal(error, "HANDLE_TAKEN", "ACCOUNT_EXISTS")) throw error;
       // The answer to an earlier attempt may have been lost.
       const holder = await this.accountByHandle(account.handle);
@@ -87,9 +90,10 @@ export class ServerApi {
     }
   }
 
+  /** @throws ProtocolError HANDLE_*, ClientError CLIENT_SERVER_… */
   async accountByHandle(handle: string): Promise<AccountId | undefined> {
     try {
-      const path = `/v1/accounts/by-handle/${encodeURIComponent(handle)}`;
+      const path = `/v1/accounts/by-handle/${encodeURIComponent(prepareHandle(handle))}`;
       return asAccountId(fromBase64Url((await this.#ask<AccountAnswer>("GET", path)).accountId));
     } catch (error) {
       if (isRefusal(error, "ACCOUNT_UNKNOWN")) return undefined;

@@ -23,11 +23,15 @@ export const protocolErrors = {
   DECODE_LENGTH: "A field has the wrong length.",
   DECODE_RANGE: "A number is out of range.",
   DECODE_PADDING: "The padding is wrong.",
+  HANDLE_LENGTH: "A handle has 1 to 64 characters.",
+  HANDLE_INVISIBLE: "The handle holds a character that shows nothing or turns the direction of text.",
+  HANDLE_CHARACTER: "A handle consists of letters, digits, single spaces and the punctuation of names.",
+  HANDLE_SCRIPT: "The handle mixes alphabets that are not written together.",
 } as const;
 
 export type ProtocolErrorCode = keyof typeof protocolErrors;
 
-/** Bytes that are not what they claim to be. `facts.what` names the structure, `facts.field` the place. */
+/** Bytes or text that are not what they claim to be. `facts.what` names the structure, `facts.field` the place. */
 export class ProtocolError extends PortcullisError<ProtocolErrorCode> {
   constructor(code: ProtocolErrorCode, facts: Readonly<Record<string, unknown>> = {}) {
     super(code, protocolErrors[code], facts);

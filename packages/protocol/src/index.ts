@@ -49,6 +49,7 @@ export {
   type Receipt,
 } from "./frank.ts";
 export type * from "./frames.ts";
+export { foldHandle, handleSkeleton, prepareHandle, type Handle } from "./handle.ts";
 export {
   asAccountId,
   asConversationId,

@@ -22,7 +22,7 @@ export const limits = {
   itemsPerFrame: 64,
   /** Steps of a Merkle path. */
   pathLength: 63,
-  /** Characters of a handle. */
+  /** Characters (code points) of a handle. */
   handleLength: 64,
   /** Devices of one account. */
   devicesPerAccount: 32,

@@ -32,6 +32,9 @@ export interface AccountTable {
   handle: string;
   version: number;
   createdAtMs: number;
+  /** The handle's forms that no other account's may share (protocol); null where two handles from before did. */
+  folded: string | null;
+  skeleton: string | null;
 }
 
 export interface DeviceListTable {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import fc from "fast-check";
 import {
@@ -15,6 +16,7 @@ import {
 import { seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import { openStore, type Group, type NewDeviceList, type Store, type StoredItem } from "../src/index.ts";
 import { openDatabase } from "../src/sqlite/database.ts";
+import { migrations } from "../src/sqlite/migrations.ts";
 
 const random = seededRandom("store");
 const accountId = asAccountId(random(32));
@@ -87,7 +89,7 @@ test("STO-02: the database is as durable as SQLite can be, and a newer one is le
     "wal",
     2,
     1,
-    1,
+    migrations.length,
   ]);
   await openStore(path).close();
   database.exec("PRAGMA user_version = 99");
@@ -95,6 +97,23 @@ test("STO-02: the database is as durable as SQLite can be, and a newer one is le
   const before = readFileSync(path);
   assert.throws(() => openStore(path), { code: "STORE_NEWER" });
   assert.deepEqual(readFileSync(path), before);
+});
+
+test("STO-08: a database of the first version gets the forms of its handles, each to one account", async () => {
+  const path = join(temporaryDirectory(), "portcullis.sqlite");
+  const old = new DatabaseSync(path);
+  old.exec(`${migrations[0]}; PRAGMA user_version = 1`);
+  const insert = old.prepare("INSERT INTO accounts VALUES (?, ?, 1, 0)");
+  for (const [index, handle] of ["Bill", "BILL", "b1ll"].entries())
+    insert.run(new Uint8Array(32).fill(index), handle);
+  old.close();
+  const store = openStore(path);
+  assert.equal((await store.accounts.byHandle("bill"))?.handle, "Bill");
+  assert.equal((await store.accounts.byHandle("b1LL"))?.handle, "b1ll");
+  const create = (handle: string) => store.accounts.create({ handle, createdAtMs: 1 }, deviceList(1));
+  assert.equal(await create("bILL"), "handle-taken");
+  assert.equal(await create("B|LL"), "handle-confusable");
+  await store.close();
 });
 
 test("STO-03: a group is all there or not at all", async (t) => {
@@ -213,6 +232,9 @@ test("an account has one handle and one line of device lists; a device that leav
   assert.equal(await store.accounts.create(account, deviceList(1)), "created");
   assert.equal(await store.accounts.create(account, deviceList(1)), "handle-taken");
   assert.equal(await store.accounts.create({ ...account, handle: "b" }, deviceList(1)), "account-exists");
+  const stranger = deviceList(1, { accountId: asAccountId(random(32)) });
+  assert.equal(await store.accounts.create({ ...account, handle: "ALICE" }, stranger), "handle-taken");
+  assert.equal(await store.accounts.create({ ...account, handle: "a1ice" }, stranger), "handle-confusable");
   await store.keyPackages.add(accountId, deviceId, [utf8("one"), utf8("two")]);
   assert.equal(await store.accounts.replaceDevices(deviceList(3)), "not-next");
   const elsewhere = deviceList(2, { accountId: asAccountId(random(32)) });

@@ -31,7 +31,7 @@ export interface CrewCounters {
 /** What the main thread asks of a worker thread. Ids are bytes; a person is known by the name in the transcript. */
 export interface CrewCalls {
   /** Makes the account and its client. Returns the account id. */
-  join(person: string): Promise<Uint8Array>;
+  join(person: string, handle: string): Promise<Uint8Array>;
   /** Returns the conversation id, once its first Commit is accepted. */
   converse(
     person: string,

@@ -25,13 +25,13 @@ function clientOf(person: string): PortcullisClient {
 }
 
 const calls: CrewCalls = {
-  async join(person) {
+  async join(person, handle) {
     const folder = join(setup.folder, String(clients.size), toBase64Url(new TextEncoder().encode(person)));
     mkdirSync(folder, { recursive: true });
     const client = await createAccount({
       server: setup.server,
       registrationToken: setup.registrationToken,
-      handle: person,
+      handle,
       store: new SqliteStore(join(folder, "client.sqlite")),
       trust,
       platform: nodePlatform,

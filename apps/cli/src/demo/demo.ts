@@ -20,6 +20,7 @@ import { chooseRequest, type Request } from "./choose-request.ts";
 import { Crew } from "./crew.ts";
 import { freshFolder } from "./directories.ts";
 import { BUCKET_SECONDS, found, type Founded } from "./founding.ts";
+import { handlesOf } from "./handles.ts";
 import { askToApprove, placeOrder, until, type OrderRequest, type PlacedOrder } from "./lawful-access.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { demoUsage, parseDemoOptions, type DemoOptions } from "./options.ts";
@@ -162,8 +163,8 @@ class Demonstration {
     const progress = new Progress("accounts", transcript.names.length);
     const accounts = new Map<string, AccountId>();
     await Promise.all(
-      transcript.names.map(async (name) => {
-        accounts.set(name, asAccountId(await crew.by(name, "join", name)));
+      [...handlesOf(transcript.names)].map(async ([name, handle]) => {
+        accounts.set(name, asAccountId(await crew.by(name, "join", name, handle)));
         progress.update(accounts.size);
       }),
     );

@@ -11,6 +11,7 @@ import {
   asAccountId,
   fromBase64Url,
   limits,
+  prepareHandle,
   toBase64Url,
   utf8,
   type AccountId,
@@ -36,11 +37,8 @@ interface AccountPath {
   accountId: string;
 }
 
-const Handle = Type.String({
-  minLength: 1,
-  maxLength: limits.handleLength,
-  pattern: "^[^\\u0000-\\u001f\\u007f]+$",
-});
+/** As typed; `prepareHandle` judges it. */
+const Handle = Type.String({ maxLength: 4 * limits.handleLength });
 
 /** Accounts, their device lists and the KeyPackages of their devices. */
 export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
@@ -60,8 +58,9 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       if (verified.version !== 1) throw new ServerError("DEVICE_LIST_NOT_NEXT");
       const list = newDeviceList(verified, fromBase64Url(deviceList), context);
       const createdAtMs = realClock.now();
-      const outcome = await store.accounts.create({ handle: handle.normalize("NFC"), createdAtMs }, list);
+      const outcome = await store.accounts.create({ handle: prepareHandle(handle), createdAtMs }, list);
       if (outcome === "handle-taken") throw new ServerError("HANDLE_TAKEN");
+      if (outcome === "handle-confusable") throw new ServerError("HANDLE_CONFUSABLE");
       if (outcome === "account-exists") throw new ServerError("ACCOUNT_EXISTS");
       identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
       return reply.code(201).send({ accountId: toBase64Url(verified.accountId) });
@@ -73,7 +72,7 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     url: "/v1/accounts/by-handle/:handle",
     schema: { params: strict({ handle: Handle }), response: { 200: Account } },
     handler: async ({ params }) => {
-      const account = await store.accounts.byHandle(params.handle.normalize("NFC"));
+      const account = await store.accounts.byHandle(prepareHandle(params.handle));
       if (account === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
       return { accountId: toBase64Url(account.accountId) };
     },

@@ -1,5 +1,5 @@
 import type { Selectable, Transaction } from "kysely";
-import type { AccountId, DeviceId } from "@portcullis/protocol";
+import { equalBytes, foldHandle, handleSkeleton, type AccountId, type DeviceId } from "@portcullis/protocol";
 import type { AccountTable, DeviceListTable, DeviceTable, Schema } from "../schema.ts";
 import type { Connection } from "./connection.ts";
 
@@ -23,20 +23,28 @@ export class Accounts {
   async create(
     account: { handle: string; createdAtMs: number },
     list: NewDeviceList,
-  ): Promise<"created" | "handle-taken" | "account-exists"> {
+  ): Promise<"created" | "handle-taken" | "handle-confusable" | "account-exists"> {
     return await this.#connection.durably("account", async (transaction) => {
       const { accountId, version } = list;
+      const folded = foldHandle(account.handle);
+      const skeleton = handleSkeleton(account.handle);
       const taken = await transaction
         .selectFrom("accounts")
-        .select(["accountId", "handle"])
+        .select(["accountId", "folded", "skeleton"])
         .where((where) =>
-          where.or([where("handle", "=", account.handle), where("accountId", "=", accountId)]),
+          where.or([
+            where("folded", "=", folded),
+            where("skeleton", "=", skeleton),
+            where("accountId", "=", accountId),
+          ]),
         )
-        .executeTakeFirst();
-      if (taken !== undefined) return taken.handle === account.handle ? "handle-taken" : "account-exists";
+        .execute();
+      if (taken.some((other) => other.folded === folded)) return "handle-taken";
+      if (taken.some((other) => equalBytes(other.accountId, accountId))) return "account-exists";
+      if (taken.length > 0) return "handle-confusable";
       await transaction
         .insertInto("accounts")
-        .values({ accountId, version, ...account })
+        .values({ accountId, version, ...account, folded, skeleton })
         .execute();
       await insertList(transaction, list);
       return "created";
@@ -60,11 +68,12 @@ export class Accounts {
     });
   }
 
+  /** Typed in whatever case. */
   async byHandle(handle: string): Promise<Account | undefined> {
     return await this.#connection.query
       .selectFrom("accounts")
       .selectAll()
-      .where("handle", "=", handle)
+      .where("folded", "=", foldHandle(handle))
       .executeTakeFirst();
   }
 

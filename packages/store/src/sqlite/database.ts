@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { SqliteDatabase, SqliteStatement } from "kysely";
+import { foldHandle, handleSkeleton } from "@portcullis/protocol";
 import { StoreError } from "../errors.ts";
 import { migrations } from "./migrations.ts";
 
@@ -26,6 +27,8 @@ export function openDatabase(path: string): DatabaseSync {
 function migrate(database: DatabaseSync, path: string): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version > migrations.length) throw new StoreError("STORE_NEWER", { file: path, version });
+  for (const [name, form] of Object.entries({ fold_handle: foldHandle, handle_skeleton: handleSkeleton }))
+    database.function(name, { deterministic: true }, (handle) => form(String(handle)));
   for (const [step, sql] of migrations.entries()) {
     if (step < version) continue;
     database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${step + 1}; COMMIT`);

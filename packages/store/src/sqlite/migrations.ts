@@ -1,7 +1,7 @@
 /**
  * The schema, step by step; `user_version` counts the steps taken. A step that was released is never edited.
  * Identifiers are the parties' own (32 or 16 bytes) rather than counters, so that each hot statement carries one key
- * to distribute by: the conversation or the account.
+ * to distribute by: the conversation or the account. `fold_handle` and `handle_skeleton` are those of `protocol`.
  */
 export const migrations: readonly string[] = [
   `
@@ -141,5 +141,14 @@ export const migrations: readonly string[] = [
     subject BLOB NOT NULL,
     expires_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE accounts ADD COLUMN folded TEXT;
+  ALTER TABLE accounts ADD COLUMN skeleton TEXT;
+  CREATE UNIQUE INDEX accounts_folded ON accounts (folded);
+  CREATE UNIQUE INDEX accounts_skeleton ON accounts (skeleton);
+  -- Of two old handles that are too much alike only one is found under both forms; nobody else gets them any more.
+  UPDATE OR IGNORE accounts SET folded = fold_handle(handle);
+  UPDATE OR IGNORE accounts SET skeleton = handle_skeleton(handle);
   `,
 ];
