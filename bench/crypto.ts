@@ -12,9 +12,9 @@ import {
   type SecretShare,
 } from "@portcullis/crypto";
 import { utf8 } from "@portcullis/protocol";
+import { ratesPerCpuSecond } from "./rate.ts";
 
-const WARM_UP_RUNS = 50;
-const LEAST_CPU_SECONDS = 1;
+const OPENSSL_RUNS = 3;
 const random = (length: number) => new Uint8Array(randomBytes(length));
 
 /** The threshold KEM against OpenSSL's X25519 on the same machine in the same minute, scalar multiplication by scalar multiplication. */
@@ -25,8 +25,10 @@ export async function benchCrypto(print: (line: string) => void): Promise<void> 
       ? "threshold KEM, 3 of 5 (no openssl here: rates without a comparison)"
       : `threshold KEM, 3 of 5, against openssl X25519 at ${Math.round(x25519)} per CPU second`,
   );
-  for (const { name, multiplications, run } of operations()) {
-    const rate = perCpuSecond(run);
+  const all = operations();
+  const rates = await ratesPerCpuSecond(Object.fromEntries(all.map(({ name, run }) => [name, inTurn(run)])));
+  for (const { name, multiplications } of all) {
+    const rate = rates[name] ?? 0;
     const ratio =
       x25519 === undefined ? "" : `, ${((rate * multiplications) / x25519).toFixed(2)} of X25519's rate`;
     print(
@@ -34,8 +36,12 @@ export async function benchCrypto(print: (line: string) => void): Promise<void> 
         `${multiplications} scalar multiplications each${ratio}`,
     );
   }
-  // An async signature, as all benchmarks have, so that the event loop turns between them.
-  await Promise.resolve();
+}
+
+/** Calls with 0, 1, 2 and so on. */
+function inTurn(run: (i: number) => unknown): () => unknown {
+  let next = 0;
+  return () => run(next++);
 }
 
 interface Operation {
@@ -99,20 +105,13 @@ function finishAll(
   };
 }
 
-function perCpuSecond(run: (i: number) => unknown): number {
-  for (let i = 0; i < WARM_UP_RUNS; i++) run(i);
-  const start = process.cpuUsage();
-  for (let done = 0; ;) {
-    for (let i = 0; i < WARM_UP_RUNS; i++) run(i);
-    done += WARM_UP_RUNS;
-    const { user, system } = process.cpuUsage(start);
-    const seconds = (user + system) / 1e6;
-    if (seconds >= LEAST_CPU_SECONDS) return done / seconds;
-  }
+/** Operations per CPU second, the best of a few runs; undefined where there is no openssl. */
+function opensslX25519(): number | undefined {
+  const runs = Array.from({ length: OPENSSL_RUNS }, opensslRun).filter((rate) => rate !== undefined);
+  return runs.length === 0 ? undefined : Math.max(...runs);
 }
 
-/** Operations per CPU second, or undefined where there is no openssl. */
-function opensslX25519(): number | undefined {
+function opensslRun(): number | undefined {
   try {
     const out = execFileSync("openssl", ["speed", "-seconds", "1", "ecdhx25519"], {
       encoding: "utf8",

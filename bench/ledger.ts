@@ -8,6 +8,7 @@ import { utf8 } from "@portcullis/protocol";
 
 const ENTRY_BYTES = 32;
 const ENTRIES = 8192;
+const ROUNDS = 3;
 
 async function timed(run: () => Promise<void> | void): Promise<number> {
   const start = performance.now();
@@ -44,25 +45,40 @@ async function prove(log: TileLog, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await log.readTlogProof((i * 7919) % log.size);
 }
 
-/** Durable appends (tiles, bundle, signature, checkpoint; files and folders synced) against bare fdatasync of the same bytes. */
+/** Seconds. */
+interface Round {
+  readonly bare: number;
+  readonly durable: number;
+  readonly cpu: number;
+}
+
+async function appendBoth(folder: string, batch: number, round: number): Promise<Round> {
+  const bare = await timed(() => bareAppend(join(folder, `bare-${batch}-${round}`), batch));
+  const log = await openLog(join(folder, `log-${batch}-${round}`));
+  const start = process.cpuUsage();
+  const durable = await timed(() => append(log, batch));
+  const { user, system } = process.cpuUsage(start);
+  return { bare, durable, cpu: (user + system) / 1e6 };
+}
+
+/** Durable appends (tiles, bundle, signature, checkpoint; files and folders synced) against bare fdatasync of the same bytes; of each the best round. */
 export async function benchLedger(print: (line: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "portcullis-bench-"));
   try {
     for (const batch of [64, 256, 2048]) {
-      const bare = await timed(() => bareAppend(join(folder, `bare-${batch}`), batch));
-      const log = await openLog(join(folder, `log-${batch}`));
-      const cpu = process.cpuUsage();
-      const durable = await timed(() => append(log, batch));
-      const { user, system } = process.cpuUsage(cpu);
+      const rounds: Round[] = [];
+      for (let round = 0; round < ROUNDS; round++) rounds.push(await appendBoth(folder, batch, round));
+      const best = (of: (round: Round) => number): number => Math.min(...rounds.map(of));
+      const [bare, durable] = [best((round) => round.bare), best((round) => round.durable)];
       print(
         `ledger append, batches of ${batch}: ${Math.round(ENTRIES / durable)}/s durable, ` +
           `${(durable / bare).toFixed(1)} x the time of bare fdatasync, ` +
-          `${Math.round(ENTRIES / ((user + system) / 1e6))} per CPU second`,
+          `${Math.round(ENTRIES / best((round) => round.cpu))} per CPU second`,
       );
-      if (batch !== 2048) continue;
-      const proofs = await timed(() => prove(log, 1000));
-      print(`ledger inclusion proof, from files: ${Math.round(1000 / proofs)}/s at ${log.size} entries`);
     }
+    const log = await openLog(join(folder, "log-2048-0"));
+    const proofs = await timed(() => prove(log, 1000));
+    print(`ledger inclusion proof, from files: ${Math.round(1000 / proofs)}/s at ${log.size} entries`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
