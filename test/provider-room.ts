@@ -47,6 +47,8 @@ interface ClientSetting {
   readonly trust: TrustConfig;
   readonly platform: Platform;
   readonly clock: Clock;
+  /** Instead of the operator's registration token. */
+  readonly invite: Uint8Array;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
@@ -105,7 +107,9 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     },
     join: async (handle, changes = {}) => {
       const { registrationToken } = server;
-      const client = await createAccount({ ...setting(handle, changes), registrationToken, handle });
+      const { invite } = changes;
+      const admission = invite === undefined ? { registrationToken } : { invite };
+      const client = await createAccount({ ...setting(handle, changes), ...admission, handle });
       clients.add(client);
       await client.connect();
       return client;

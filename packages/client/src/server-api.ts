@@ -17,6 +17,7 @@ import {
   type ConversationRequest,
   type DeviceReference,
   type DevicesAnswer,
+  type InviteRequest,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
   type PolicyId,
@@ -28,6 +29,9 @@ import type { AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
 
 export type Fetch = typeof fetch;
+
+/** What lets somebody make an account: the operator's token, or the secret of an invitation. */
+export type Admission = { readonly registrationToken: string } | { readonly invite: Uint8Array };
 
 /** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
 export interface ClaimedDevice extends DeviceReference {
@@ -48,20 +52,21 @@ const SESSION_MARGIN_MS = 30_000;
 
 /** The server's HTTP API as one device uses it. Not trusted: every answer that matters is verified by who asked. */
 export class ServerApi {
-  readonly #url: string;
+  /** Without a slash at the end. */
+  readonly url: string;
   readonly #fetch: Fetch;
   readonly #realNow: () => number;
   #session: SessionAnswer | undefined;
 
   /** `realNow`: wall time in milliseconds, for the end of sessions. */
   constructor(url: string, fetch: Fetch, realNow: () => number) {
-    this.#url = url.replace(/\/$/, "");
+    this.url = url.replace(/\/$/, "");
     this.#fetch = fetch;
     this.#realNow = realNow;
   }
 
   get streamUrl(): string {
-    return `${this.#url.replace(/^http/, "ws")}/v1/stream`;
+    return `${this.url.replace(/^http/, "ws")}/v1/stream`;
   }
 
   server(): Promise<ServerAnswer> {
@@ -74,9 +79,13 @@ export class ServerApi {
   }
 
   /** @throws ClientError CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE, CLIENT_SERVER_REFUSED */
-  async register(account: AccountRecord, registrationToken: string): Promise<void> {
+  async register(account: AccountRecord, admission: Admission): Promise<void> {
     const deviceList = toBase64Url(account.signedDeviceList);
-    const request: AccountRequest = { registrationToken, handle: account.handle, deviceList };
+    const admitted =
+      "invite" in admission
+        ? { invite: toBase64Url(admission.invite) }
+        : { registrationToken: admission.registrationToken };
+    const request: AccountRequest = { ...admitted, handle: account.handle, deviceList };
     try {
       await this.#ask("POST", "/v1/accounts", request);
     } catch (error) {
@@ -88,6 +97,15 @@ export class ServerApi {
       if (holder === undefined || toBase64Url(holder) !== toBase64Url(account.accountId))
         throw new ClientError("CLIENT_HANDLE_TAKEN", { handle: account.handle });
     }
+  }
+
+  /** `token`: the operator's, or a session's. */
+  async addInvite(
+    invite: { inviteHash: Uint8Array; uses: number; lifetimeSeconds: number },
+    token: string,
+  ): Promise<void> {
+    const request: InviteRequest = { ...invite, inviteHash: toBase64Url(invite.inviteHash) };
+    await this.#ask("POST", "/v1/invites", request, token);
   }
 
   /** @throws ProtocolError HANDLE_*, ClientError CLIENT_SERVER_… */
@@ -173,7 +191,7 @@ export class ServerApi {
     let answer: unknown;
     try {
       const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      response = await this.#fetch(`${this.#url}${path}`, init);
+      response = await this.#fetch(`${this.url}${path}`, init);
       const text = await response.text();
       answer = text === "" ? {} : JSON.parse(text);
     } catch {

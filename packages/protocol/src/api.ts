@@ -44,6 +44,8 @@ export interface ServerAnswer {
   readonly accessLog: string;
   readonly identityLog: string;
   readonly witnesses: readonly string[];
+  /** How many of them must have cosigned a checkpoint. */
+  readonly witnessThreshold: number;
 }
 
 /** A ledger entry that is public at once, with its tlog-proof. */
@@ -62,9 +64,21 @@ export interface PolicyRequest {
   readonly jws: string;
 }
 
-/** POST /v1/accounts */
+/** POST /v1/invites: by the operator, or by a device where members may invite. */
+export interface InviteRequest {
+  /** SHA-256 of the secret in the link. */
+  readonly inviteHash: string;
+  readonly uses: number;
+  readonly lifetimeSeconds: number;
+}
+export interface InviteAnswer {
+  readonly expiresAtMs: number;
+}
+
+/** POST /v1/accounts: with the operator's registration token or with the secret of an invitation, not both. */
 export interface AccountRequest {
-  readonly registrationToken: string;
+  readonly registrationToken?: string;
+  readonly invite?: string;
   readonly handle: string;
   /** The signed device list. */
   readonly deviceList: string;

@@ -2,6 +2,7 @@ import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely";
 import { Accounts } from "./repositories/accounts.ts";
 import { Connection, type Fault } from "./repositories/connection.ts";
 import { Conversations } from "./repositories/conversations.ts";
+import { Invites } from "./repositories/invites.ts";
 import type { Items } from "./repositories/items.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
 import { Openings } from "./repositories/openings.ts";
@@ -16,6 +17,7 @@ import { SqliteItems } from "./sqlite/items.ts";
 /** The server's database, one repository per noun. */
 export interface Store {
   readonly accounts: Accounts;
+  readonly invites: Invites;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
   readonly items: Items;
@@ -41,6 +43,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
   const connection = new Connection(query, fault);
   return {
     accounts: new Accounts(connection),
+    invites: new Invites(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),

@@ -9,6 +9,7 @@ import type { ServerContext } from "../server-context.ts";
 import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
+import { inviteRoutes } from "./invite-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
@@ -37,6 +38,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     serverRoutes,
     sessionRoutes,
     accountRoutes,
+    inviteRoutes,
     conversationRoutes,
     ledgerRoutes,
     orderRoutes,
