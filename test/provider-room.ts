@@ -4,6 +4,7 @@ import { sealOpening, signKeyset, signPolicy, verifyPolicy, type Policy } from "
 import {
   createAccount,
   PortcullisClient,
+  recoverAccount,
   type ClientEvents,
   type ClientStore,
   type Platform,
@@ -34,6 +35,8 @@ export interface ProviderRoom {
   join(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   /** An account of this room once more, from its store; not connected. */
   reopen(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
+  /** An account of this room on a new device, with its recovery code; connected. */
+  recover(handle: string, code: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   storePath(handle: string): string;
   /** The same server again, on the same port. */
   restartServer(changes?: Partial<ServerOptions>): Promise<void>;
@@ -117,6 +120,12 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     reopen: async (handle, changes = {}) => {
       const client = await PortcullisClient.open(setting(handle, changes));
       clients.add(client);
+      return client;
+    },
+    recover: async (handle, code, changes = {}) => {
+      const client = await recoverAccount({ ...setting(handle, changes), handle, code });
+      clients.add(client);
+      await client.connect();
       return client;
     },
     restartServer: async (changes = {}) => {

@@ -193,6 +193,8 @@ test("DEL-40: each call is for those whom it is for", async (t) => {
     ["POST", "/v1/ledger/entries", { opening: "" }, [device]],
     ["GET", "/v1/ledger/openings?from=0", undefined, [device]],
     ["POST", "/v1/invites", { inviteHash: hash, uses: 1, lifetimeSeconds: 60 }, [device, court]],
+    ["GET", "/v1/recovery", undefined, [court, operator]],
+    ["PUT", "/v1/recovery", { version: 1, sealed: "AA", authenticatorHash: hash }, [court, operator]],
     ["POST", "/v1/orders", { jws: "", sealedNotices: [] }, [device, court]],
     ["GET", "/v1/orders", undefined, [device]],
     ["GET", `/v1/orders/${hash}/targets`, undefined, [device]],

@@ -26,7 +26,8 @@ import { makeInvite, type InviteTerms } from "./invite.ts";
 import { readNotices, type ReadNotice } from "./notices.ts";
 import type { Accepted } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
-import type { TrustConfig } from "./provider.ts";
+import { identityPolicyOf, type TrustConfig } from "./provider.ts";
+import { makeRecoveryCode, takeAccountBack } from "./recover-account.ts";
 import { ServerApi, type Admission } from "./server-api.ts";
 import type { ClientStore } from "./store.ts";
 
@@ -84,6 +85,22 @@ export interface ConversationState {
 export async function createAccount(options: AccountOptions): Promise<PortcullisClient> {
   const { store, random = systemRandom, handle } = options;
   await registerAccount({ api: apiOf(options), store, random, admission: options, handle });
+  return PortcullisClient.open(options);
+}
+
+/** An account to come back to: without any of its devices, with its recovery code. */
+export type RecoveryOptions = ClientOptions & { readonly handle: string; readonly code: string };
+
+/**
+ * Makes this the account's only device, in place of those that were lost; not connected yet. After a crash in the middle,
+ * the same call goes on with the same device.
+ * @throws ProtocolError HANDLE_*; ClientError CLIENT_RECOVERY_CODE, CLIENT_RECOVERY_BLOB, CLIENT_ACCOUNT_UNKNOWN,
+ * CLIENT_ACCOUNT_EXISTS, CLIENT_SERVER_REFUSED (RECOVERY_REFUSED, RECOVERY_LOCKED), CLIENT_SERVER_UNREACHABLE
+ */
+export async function recoverAccount(options: RecoveryOptions): Promise<PortcullisClient> {
+  const { store, random = systemRandom, handle, code, trust } = options;
+  const identityPolicy = identityPolicyOf(trust);
+  await takeAccountBack({ api: apiOf(options), store, random, identityPolicy, handle, code });
   return PortcullisClient.open(options);
 }
 
@@ -159,6 +176,15 @@ export class PortcullisClient {
   async createInvite(terms: InviteTerms = {}): Promise<string> {
     const { account, random, trust } = this.#session;
     return makeInvite(this.#api, await this.#api.token(account), { trust, random, terms });
+  }
+
+  /**
+   * A fresh recovery code, to be written down: with it and nothing else the account can be taken back. The one before is
+   * worth nothing from now on.
+   * @throws ClientError CLIENT_SERVER_REFUSED (RECOVERY_NOT_NEXT), CLIENT_SERVER_UNREACHABLE
+   */
+  setRecoveryCode(): Promise<string> {
+    return makeRecoveryCode(this.#api, this.#session.account, this.#session.random);
   }
 
   /**

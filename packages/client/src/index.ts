@@ -1,10 +1,12 @@
 export {
   createAccount,
   PortcullisClient,
+  recoverAccount,
   type AccountOptions,
   type ClientOptions,
   type ConversationMember,
   type ConversationState,
+  type RecoveryOptions,
 } from "./client.ts";
 export type { ConversationMessage } from "./conversation-message.ts";
 export type { Freeze } from "./conversation-record.ts";

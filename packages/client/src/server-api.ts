@@ -1,4 +1,4 @@
-import { sign } from "@portcullis/crypto";
+import { sha256, sign } from "@portcullis/crypto";
 import {
   asAccountId,
   asDeviceId,
@@ -17,10 +17,15 @@ import {
   type ConversationRequest,
   type DeviceReference,
   type DevicesAnswer,
+  type DevicesRequest,
   type InviteRequest,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
   type PolicyId,
+  type RecoveryAnswer,
+  type RecoveryAttempt,
+  type RecoveryRequest,
+  type RecoveryVersionAnswer,
   type ServerAnswer,
   type SessionAnswer,
   type SessionRequest,
@@ -125,6 +130,33 @@ export class ServerApi {
     return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path)).deviceProof);
   }
 
+  /** Publishes the account's signed device list. */
+  async replaceDevices({ accountId, signedDeviceList }: AccountRecord): Promise<void> {
+    const request: DevicesRequest = { deviceList: toBase64Url(signedDeviceList) };
+    await this.#ask("PUT", `/v1/accounts/${toBase64Url(accountId)}/devices`, request);
+  }
+
+  /** 0 when there is no recovery code. */
+  async recoveryVersion(account: AccountRecord): Promise<number> {
+    const token = await this.token(account);
+    return (await this.#ask<RecoveryVersionAnswer>("GET", "/v1/recovery", undefined, token)).version;
+  }
+
+  async putRecovery(
+    account: AccountRecord,
+    { version, blob, authenticator }: { version: number; blob: Uint8Array; authenticator: Uint8Array },
+  ): Promise<void> {
+    const authenticatorHash = toBase64Url(sha256(authenticator));
+    const request: RecoveryRequest = { version, sealed: toBase64Url(blob), authenticatorHash };
+    await this.#ask("PUT", "/v1/recovery", request, await this.token(account));
+  }
+
+  async fetchRecovery(accountId: AccountId, authenticator: Uint8Array): Promise<Uint8Array> {
+    const path = `/v1/accounts/${toBase64Url(accountId)}/recovery`;
+    const request: RecoveryAttempt = { authenticator: toBase64Url(authenticator) };
+    return fromBase64Url((await this.#ask<RecoveryAnswer>("POST", path, request)).sealed);
+  }
+
   async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
     const request: KeyPackagesRequest = { keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)) };
     await this.#ask("POST", "/v1/key-packages", request, await this.token(account));
@@ -183,7 +215,7 @@ export class ServerApi {
     this.#session = undefined;
   }
 
-  async #ask<T>(method: "GET" | "POST", path: string, body?: object, token?: string): Promise<T> {
+  async #ask<T>(method: "GET" | "POST" | "PUT", path: string, body?: object, token?: string): Promise<T> {
     const headers: Record<string, string> = {};
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;

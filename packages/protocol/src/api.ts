@@ -97,6 +97,25 @@ export interface DevicesRequest {
   readonly deviceList: string;
 }
 
+/** GET /v1/recovery: 0 when the account has no recovery code. */
+export interface RecoveryVersionAnswer {
+  readonly version: number;
+}
+/** PUT /v1/recovery */
+export interface RecoveryRequest {
+  readonly version: number;
+  readonly sealed: string;
+  /** SHA-256 of what the code yields. */
+  readonly authenticatorHash: string;
+}
+/** POST /v1/accounts/:id/recovery */
+export interface RecoveryAttempt {
+  readonly authenticator: string;
+}
+export interface RecoveryAnswer {
+  readonly sealed: string;
+}
+
 /** POST /v1/key-packages */
 export interface KeyPackagesRequest {
   readonly keyPackages: readonly string[];

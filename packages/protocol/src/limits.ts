@@ -30,6 +30,8 @@ export const limits = {
   usesPerInvite: 1000,
   /** How long an invitation is good. */
   inviteSeconds: 30 * 24 * 3600,
+  /** A sealed account key, as base64url text. */
+  recoveryBytes: 4096,
   /** KeyPackages in one upload. */
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */

@@ -31,6 +31,7 @@ export type { Accepted, CursorChange, EpochChange, Group, Items, StoredItem } fr
 export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
 export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";
 export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
+export type { Recoveries, Recovery } from "./repositories/recoveries.ts";
 export type { SealedBuckets, StoredSealedBucket } from "./repositories/sealed-buckets.ts";
 export type { Sessions } from "./repositories/sessions.ts";
 export type { StoredWelcome, Welcomes } from "./repositories/welcomes.ts";

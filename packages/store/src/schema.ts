@@ -13,6 +13,7 @@ import type {
 export interface Schema {
   accounts: AccountTable;
   invites: InviteTable;
+  recoveries: RecoveryTable;
   deviceLists: DeviceListTable;
   devices: DeviceTable;
   keyPackages: KeyPackageTable;
@@ -44,6 +45,16 @@ export interface InviteTable {
   usesLeft: number;
   expiresAtMs: number;
   createdBy: AccountId | null;
+}
+
+/** `tries`: those that failed on `triesDay`, a day since 1970. */
+export interface RecoveryTable {
+  accountId: AccountId;
+  version: number;
+  sealed: Uint8Array;
+  authenticatorHash: Uint8Array;
+  tries: number;
+  triesDay: number;
 }
 
 export interface DeviceListTable {

@@ -7,6 +7,7 @@ import type { Items } from "./repositories/items.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
 import { Openings } from "./repositories/openings.ts";
 import { Orders } from "./repositories/orders.ts";
+import { Recoveries } from "./repositories/recoveries.ts";
 import { SealedBuckets } from "./repositories/sealed-buckets.ts";
 import { Sessions } from "./repositories/sessions.ts";
 import { Welcomes } from "./repositories/welcomes.ts";
@@ -18,6 +19,7 @@ import { SqliteItems } from "./sqlite/items.ts";
 export interface Store {
   readonly accounts: Accounts;
   readonly invites: Invites;
+  readonly recoveries: Recoveries;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
   readonly items: Items;
@@ -44,6 +46,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
   return {
     accounts: new Accounts(connection),
     invites: new Invites(connection),
+    recoveries: new Recoveries(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),

@@ -12,6 +12,7 @@ import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
+import { recoveryRoutes } from "./recovery-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { tileRoutes } from "./tile-routes.ts";
@@ -39,6 +40,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     sessionRoutes,
     accountRoutes,
     inviteRoutes,
+    recoveryRoutes,
     conversationRoutes,
     ledgerRoutes,
     orderRoutes,

@@ -158,5 +158,14 @@ export const migrations: readonly string[] = [
     created_by BLOB REFERENCES accounts
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX invites_of ON invites (created_by);
+
+  CREATE TABLE recoveries (
+    account_id BLOB PRIMARY KEY REFERENCES accounts,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    authenticator_hash BLOB NOT NULL,
+    tries INTEGER NOT NULL,
+    tries_day INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
