@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { ClientStore, PortcullisClient, StoreChange } from "@portcullis/client";
+import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { decodeClientFrame, decodeMlsOuter, toHex, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeOutboxEntry } from "../packages/client/src/outbox-entry.ts";
+import { FailingStore } from "./failing-store.ts";
 import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
@@ -17,43 +18,6 @@ before(async () => {
   ann = await room.join("ann");
 });
 after(async () => room.close());
-
-/** Fails at one write, before or after it has become durable, and then at everything, as after a crash. */
-class FailingStore implements ClientStore {
-  readonly #store: ClientStore;
-  readonly #when: "before" | "after" | "never";
-  #left: number;
-  writes = 0;
-
-  constructor(store: ClientStore, when: "before" | "after" | "never", writes = Number.POSITIVE_INFINITY) {
-    this.#store = store;
-    this.#when = when;
-    this.#left = writes;
-  }
-
-  load(): ReturnType<ClientStore["load"]> {
-    return this.#store.load();
-  }
-
-  async write(changes: readonly StoreChange[]): Promise<void> {
-    this.writes++;
-    if (this.#left-- > 0) return this.#store.write(changes);
-    if (this.#left === -1 && this.#when === "after") await this.#store.write(changes);
-    throw new Error("the power went");
-  }
-
-  async forget(): Promise<void> {
-    if (this.#left >= 0) await this.#store.forget();
-  }
-
-  history(...request: Parameters<ClientStore["history"]>): ReturnType<ClientStore["history"]> {
-    return this.#store.history(...request);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
-}
 
 /** Every application message that left the device: generation reuse would show as two ciphertexts under one message id and epoch. */
 const left = new Map<string, Set<string>>();

@@ -4,6 +4,7 @@ import { sealOpening, signKeyset, signPolicy, verifyPolicy, type Policy } from "
 import {
   createAccount,
   PortcullisClient,
+  recoverAccount,
   type ClientEvents,
   type ClientStore,
   type Platform,
@@ -34,6 +35,8 @@ export interface ProviderRoom {
   join(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   /** An account of this room once more, from its store; not connected. */
   reopen(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
+  /** An account of this room on a new device, with its recovery code; connected. */
+  recover(handle: string, code: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   storePath(handle: string): string;
   /** The same server again, on the same port. */
   restartServer(changes?: Partial<ServerOptions>): Promise<void>;
@@ -47,6 +50,8 @@ interface ClientSetting {
   readonly trust: TrustConfig;
   readonly platform: Platform;
   readonly clock: Clock;
+  /** Instead of the operator's registration token. */
+  readonly invite: Uint8Array;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
@@ -105,7 +110,9 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     },
     join: async (handle, changes = {}) => {
       const { registrationToken } = server;
-      const client = await createAccount({ ...setting(handle, changes), registrationToken, handle });
+      const { invite } = changes;
+      const admission = invite === undefined ? { registrationToken } : { invite };
+      const client = await createAccount({ ...setting(handle, changes), ...admission, handle });
       clients.add(client);
       await client.connect();
       return client;
@@ -113,6 +120,12 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     reopen: async (handle, changes = {}) => {
       const client = await PortcullisClient.open(setting(handle, changes));
       clients.add(client);
+      return client;
+    },
+    recover: async (handle, code, changes = {}) => {
+      const client = await recoverAccount({ ...setting(handle, changes), handle, code });
+      clients.add(client);
+      await client.connect();
       return client;
     },
     restartServer: async (changes = {}) => {

@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: "run a server",
       load: async () => (await import("./serve.ts")).serve,
     },
+    invite: {
+      about: "make an invitation to one's own server",
+      load: async () => (await import("./invite.ts")).invite,
+    },
     verify: {
       about: "check evidence offline",
       load: async () => (await import("./verify.ts")).verify,

@@ -9,6 +9,7 @@ const usage = `usage: portcullis serve --provider HOST [--data DIR] [--port N] [
   --port N             (8448)
   --host ADDRESS       (127.0.0.1)
   --witness VKEY=URL   a witness whose cosignature every checkpoint must have
+  --members-invite     members may invite others, not only "portcullis invite"
 `;
 
 /** A real server, of one's own, until Ctrl-C. */
@@ -26,6 +27,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     host: values.host,
     port: Number(values.port),
     witnesses: values.witness.map(cosigner),
+    membersInvite: values["members-invite"],
     log: jsonLog(process.stderr),
   });
   // Before the line that says it listens: whoever reads that line may already send the signal.
@@ -48,6 +50,7 @@ function parse(args: readonly string[]) {
         port: { type: "string", default: "8448" },
         host: { type: "string", default: "127.0.0.1" },
         witness: { type: "string", multiple: true, default: [] },
+        "members-invite": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });

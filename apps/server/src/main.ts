@@ -17,6 +17,7 @@ const { values } = parseArgs({
     custodian: { type: "string", multiple: true, default: [] },
     "ledger-interval-ms": { type: "string", default: "1000" },
     "ledger-batch": { type: "string", default: "4" },
+    "members-invite": { type: "boolean", default: false },
   },
 });
 
@@ -46,6 +47,7 @@ const server = await runServer({
   custodians: values.custodian.map(cosigner),
   ledgerIntervalMs: Number(values["ledger-interval-ms"]),
   ledgerBatch: Number(values["ledger-batch"]),
+  membersInvite: values["members-invite"],
   log: jsonLog(process.stderr),
   fault: faultFrom(process.env["PORTCULLIS_FAULT"], demonstrationClock !== undefined),
 });

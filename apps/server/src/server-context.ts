@@ -19,6 +19,9 @@ export interface ServerContext {
   readonly provider: string;
   /** Verifier keys of the witnesses, as lines. */
   readonly witnesses: readonly string[];
+  readonly witnessThreshold: number;
+  /** Whether members may make invitations. */
+  readonly membersInvite: boolean;
   readonly store: Store;
   readonly keys: ServerKeys;
   readonly policy: PolicyState;
@@ -55,7 +58,7 @@ export async function openContext(
   const policy = new PolicyState(store);
   await policy.reload();
   const { operatorToken } = keys;
-  const realClock = systemClock;
+  const realClock = options.realClock ?? systemClock;
   const sessions = new Sessions({ store, policy, provider, operatorToken, realClock, random });
   await sessions.removeExpired();
   const dispatcher = new Dispatcher(store);
@@ -69,6 +72,8 @@ export async function openContext(
   return {
     provider,
     witnesses,
+    witnessThreshold: options.witnessThreshold ?? witnesses.length,
+    membersInvite: options.membersInvite ?? false,
     store,
     keys,
     policy,

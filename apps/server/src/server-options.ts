@@ -29,8 +29,12 @@ export interface ServerOptions {
   readonly ledgerBatch?: number;
   /** How long a call waits for an entry to be published before it says NOT_PUBLISHED. */
   readonly longestWaitMs?: number;
+  /** Whether members may invite others. Off unless said. */
+  readonly membersInvite?: boolean;
   readonly log: Log;
   readonly fault?: Fault;
   /** Instead of the system's, or the demonstration's. */
   readonly clock?: Clock;
+  /** Instead of the system's: for sessions, invitations and limits. */
+  readonly realClock?: Clock;
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeOpening, entryOf, sealOpening } from "@portcullis/access";
-import { generateSigningKey, merkleRoot, sign } from "@portcullis/crypto";
+import { generateSigningKey, merkleRoot, sha256, sign } from "@portcullis/crypto";
 import { decodeDeviceProof, signDeviceList, verifyDeviceProof } from "@portcullis/ledger/identity";
 import { openCheckpoint, parseVerifierKey, verifyTlogProof } from "@portcullis/ledger/verify";
 import { asDeviceId, encodeSessionChallenge, fromBase64Url, toBase64Url, utf8 } from "@portcullis/protocol";
+import { FixedClock } from "@portcullis/testkit";
 import { serverErrors } from "../src/index.ts";
 import { status } from "../src/status.ts";
 import { examplePolicy, keyNamed, makeKeyset, setRules, signedPolicy, submit } from "./policy-room.ts";
@@ -50,6 +51,43 @@ test("ACN-03: a handle that folds or looks like another one is refused, and foun
   assert.deepEqual(await find("bill ANDERS"), { accountId: toBase64Url(bill.accountId) });
   assert.equal((await find("Bi1l Anders"))["code"], "ACCOUNT_UNKNOWN");
   assert.equal((await find("bill\u202eanders"))["code"], "HANDLE_INVISIBLE");
+});
+
+test("ACN-10: whoever has an invitation can make an account, and the server keeps only its hash", async (t) => {
+  const realClock = new FixedClock("2026-01-01T00:00:00Z");
+  const room = await ServerRoom.open(t, { realClock, membersInvite: true });
+  const secret = random(16);
+  const terms = { inviteHash: toBase64Url(sha256(secret)), uses: 1, lifetimeSeconds: 60 };
+  const left = await room.call("POST", "/v1/invites", terms, room.server.operatorToken);
+  assert.deepEqual([left.status, left.body], [201, { expiresAtMs: realClock.now() + 60_000 }]);
+  const make = async (handle: string, admission: object, list = room.newDevice().signedList) => {
+    const body = { ...admission, handle, deviceList: toBase64Url(list) };
+    return (await room.call("POST", "/v1/accounts", body)).body["code"];
+  };
+  const invite = toBase64Url(secret);
+  const { registrationToken } = room.server;
+  assert.equal(await make("ann", {}), "REGISTRATION_REFUSED");
+  assert.equal(await make("ann", { registrationToken: "" }), "REGISTRATION_REFUSED");
+  assert.equal(await make("ann", { invite, registrationToken }), "REGISTRATION_REFUSED");
+  assert.equal(await make("ann", { invite: toBase64Url(random(16)) }), "INVITE_UNKNOWN");
+  assert.equal(await make("ann", { invite: terms.inviteHash }), "REQUEST_INVALID");
+  realClock.advance(60_000);
+  assert.equal(await make("ann", { invite }), "INVITE_EXPIRED");
+  realClock.advance(-1);
+  assert.equal(await make("ann", { invite }), undefined);
+  assert.equal(await make("bob", { invite }), "INVITE_USED_UP");
+  const member = await room.token(await room.account("carol"));
+  for (const inviteHash of Array.from({ length: 20 }, () => toBase64Url(random(32))))
+    assert.equal((await room.call("POST", "/v1/invites", { ...terms, inviteHash }, member)).status, 201);
+  const many = await room.call(
+    "POST",
+    "/v1/invites",
+    { ...terms, inviteHash: toBase64Url(random(32)) },
+    member,
+  );
+  assert.equal(many.body["code"], "INVITE_LIMIT");
+  const forever = { ...terms, lifetimeSeconds: 31 * 86_400 };
+  assert.equal((await room.call("POST", "/v1/invites", forever, member)).body["code"], "REQUEST_INVALID");
 });
 
 test("DEL-37: a device list comes with its place in the identity log; the next one follows it", async (t) => {
@@ -154,6 +192,9 @@ test("DEL-40: each call is for those whom it is for", async (t) => {
     ["POST", "/v1/conversations", { conversationId: hash, class: "sealed" }, [court, operator]],
     ["POST", "/v1/ledger/entries", { opening: "" }, [device]],
     ["GET", "/v1/ledger/openings?from=0", undefined, [device]],
+    ["POST", "/v1/invites", { inviteHash: hash, uses: 1, lifetimeSeconds: 60 }, [device, court]],
+    ["GET", "/v1/recovery", undefined, [court, operator]],
+    ["PUT", "/v1/recovery", { version: 1, sealed: "AA", authenticatorHash: hash }, [court, operator]],
     ["POST", "/v1/orders", { jws: "", sealedNotices: [] }, [device, court]],
     ["GET", "/v1/orders", undefined, [device]],
     ["GET", `/v1/orders/${hash}/targets`, undefined, [device]],

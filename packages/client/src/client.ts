@@ -22,11 +22,13 @@ import { registerAccount } from "./create-account.ts";
 import { DeviceSession } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
+import { makeInvite, type InviteTerms } from "./invite.ts";
 import { readNotices, type ReadNotice } from "./notices.ts";
 import type { Accepted } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
-import type { TrustConfig } from "./provider.ts";
-import { ServerApi } from "./server-api.ts";
+import { identityPolicyOf, type TrustConfig } from "./provider.ts";
+import { makeRecoveryCode, takeAccountBack } from "./recover-account.ts";
+import { ServerApi, type Admission } from "./server-api.ts";
 import type { ClientStore } from "./store.ts";
 
 const KEY_PACKAGES = 16;
@@ -50,10 +52,8 @@ export interface ClientOptions {
   readonly gatherMs?: number;
 }
 
-export interface AccountOptions extends ClientOptions {
-  readonly registrationToken: string;
-  readonly handle: string;
-}
+/** With the operator's registration token or an invitation (`acceptInvite`). */
+export type AccountOptions = ClientOptions & Admission & { readonly handle: string };
 
 export interface ConversationMember {
   readonly accountId: AccountId;
@@ -83,8 +83,24 @@ export interface ConversationState {
  * CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
  */
 export async function createAccount(options: AccountOptions): Promise<PortcullisClient> {
-  const { store, random = systemRandom, registrationToken, handle } = options;
-  await registerAccount({ api: apiOf(options), store, random, registrationToken, handle });
+  const { store, random = systemRandom, handle } = options;
+  await registerAccount({ api: apiOf(options), store, random, admission: options, handle });
+  return PortcullisClient.open(options);
+}
+
+/** An account to come back to: without any of its devices, with its recovery code. */
+export type RecoveryOptions = ClientOptions & { readonly handle: string; readonly code: string };
+
+/**
+ * Makes this the account's only device, in place of those that were lost; not connected yet. After a crash in the middle,
+ * the same call goes on with the same device.
+ * @throws ProtocolError HANDLE_*; ClientError CLIENT_RECOVERY_CODE, CLIENT_RECOVERY_BLOB, CLIENT_ACCOUNT_UNKNOWN,
+ * CLIENT_ACCOUNT_EXISTS, CLIENT_SERVER_REFUSED (RECOVERY_REFUSED, RECOVERY_LOCKED), CLIENT_SERVER_UNREACHABLE
+ */
+export async function recoverAccount(options: RecoveryOptions): Promise<PortcullisClient> {
+  const { store, random = systemRandom, handle, code, trust } = options;
+  const identityPolicy = identityPolicyOf(trust);
+  await takeAccountBack({ api: apiOf(options), store, random, identityPolicy, handle, code });
   return PortcullisClient.open(options);
 }
 
@@ -150,6 +166,25 @@ export class PortcullisClient {
     const accountId = await this.#api.accountByHandle(handle);
     if (accountId !== undefined) this.#handles.set(toBase64Url(accountId), prepareHandle(handle));
     return accountId;
+  }
+
+  /**
+   * A link with which somebody else can make an account, where the server lets members invite. It pins this client's own
+   * trust configuration.
+   * @throws ClientError CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
+   */
+  async createInvite(terms: InviteTerms = {}): Promise<string> {
+    const { account, random, trust } = this.#session;
+    return makeInvite(this.#api, await this.#api.token(account), { trust, random, terms });
+  }
+
+  /**
+   * A fresh recovery code, to be written down: with it and nothing else the account can be taken back. The one before is
+   * worth nothing from now on.
+   * @throws ClientError CLIENT_SERVER_REFUSED (RECOVERY_NOT_NEXT), CLIENT_SERVER_UNREACHABLE
+   */
+  setRecoveryCode(): Promise<string> {
+    return makeRecoveryCode(this.#api, this.#session.account, this.#session.random);
   }
 
   /**

@@ -4,7 +4,7 @@ import { accountIdOf, signDeviceList } from "@portcullis/ledger/identity";
 import { asDeviceId, fromBase64Url, prepareHandle, type Handle, type Random } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
-import type { ServerApi } from "./server-api.ts";
+import type { Admission, ServerApi } from "./server-api.ts";
 import type { ClientStore } from "./store.ts";
 
 /**
@@ -17,17 +17,17 @@ export async function registerAccount(input: {
   api: ServerApi;
   store: ClientStore;
   random: Random;
-  registrationToken: string;
+  admission: Admission;
   handle: string;
 }): Promise<AccountRecord> {
-  const { api, store, random, registrationToken } = input;
+  const { api, store, random, admission } = input;
   const handle = prepareHandle(input.handle);
   const { account: stored } = await store.load();
   const begun = stored && decodeAccountRecord(stored);
   if (begun?.registered === true) throw new ClientError("CLIENT_ACCOUNT_EXISTS", { handle: begun.handle });
   const account = begun?.handle === handle ? begun : await makeAccount(api, random, handle);
   await store.write([{ put: "account", value: encodeAccountRecord(account) }]);
-  await api.register(account, registrationToken);
+  await api.register(account, admission);
   const registered = { ...account, registered: true };
   await store.write([{ put: "account", value: encodeAccountRecord(registered) }]);
   return registered;

@@ -93,6 +93,10 @@ export class DeviceSession implements Host {
     return this.#connection?.ready === true && this.#stopped === undefined;
   }
 
+  get trust(): TrustConfig {
+    return this.#options.trust;
+  }
+
   get gatherMs(): number {
     return this.#options.gatherMs;
   }

@@ -4,6 +4,7 @@ import { PortcullisError } from "@portcullis/protocol";
 export const clientErrors = {
   CLIENT_ACCOUNT_EXISTS: "This store already holds an account.",
   CLIENT_ACCOUNT_MISSING: "This store holds no registered account.",
+  CLIENT_ACCOUNT_UNKNOWN: "Nobody has this handle.",
   CLIENT_CLOSED: "The client is closed.",
   CLIENT_COMMIT_LOST: "The server ordered a Commit of this device that this device does not know.",
   CLIENT_COMMIT_MEMBERS: "What the Commit states about added and removed devices is not what it does.",
@@ -27,6 +28,8 @@ export const clientErrors = {
   CLIENT_RECORD_CHAIN: "The record's index was used before.",
   CLIENT_RECORD_CONTENT: "The record does not hold what the message says.",
   CLIENT_RECORD_HASH: "The record is not the one that the message names.",
+  CLIENT_RECOVERY_BLOB: "What the server keeps for this account is not what the recovery code sealed.",
+  CLIENT_RECOVERY_CODE: "The recovery code is not complete or has a typing error.",
   CLIENT_SERVER_REFUSED: "The server refused the request.",
   CLIENT_SERVER_UNREACHABLE: "The server cannot be reached or answers with something else than its API.",
   CLIENT_STORE_FAILED: "The store failed; the client has stopped, so that no key is used twice.",

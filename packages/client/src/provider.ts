@@ -60,11 +60,7 @@ export class Provider {
     this.name = pinned.provider;
     this.frankingKey = pinned.frankingKey;
     this.receipts = new ReceiptVerifier(pinned.frankingKey);
-    this.identityPolicy = {
-      log: parseVerifierKey(trust.identityLog),
-      witnesses: trust.witnesses.map((line) => parseVerifierKey(line)),
-      threshold: trust.witnessThreshold,
-    };
+    this.identityPolicy = identityPolicyOf(trust);
   }
 
   get bucketSeconds(): number {
@@ -132,6 +128,15 @@ export class Provider {
     this.#keysets = keysets;
     this.#current.clear();
   }
+}
+
+/** In whose log device lists stand, and whose cosignatures it needs. @throws LedgerError LEDGER_KEY_MALFORMED */
+export function identityPolicyOf(trust: TrustConfig): WitnessPolicy {
+  return {
+    log: parseVerifierKey(trust.identityLog),
+    witnesses: trust.witnesses.map((line) => parseVerifierKey(line)),
+    threshold: trust.witnessThreshold,
+  };
 }
 
 async function demandedPolicy(

@@ -1,4 +1,4 @@
-import { sign } from "@portcullis/crypto";
+import { sha256, sign } from "@portcullis/crypto";
 import {
   asAccountId,
   asDeviceId,
@@ -17,9 +17,15 @@ import {
   type ConversationRequest,
   type DeviceReference,
   type DevicesAnswer,
+  type DevicesRequest,
+  type InviteRequest,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
   type PolicyId,
+  type RecoveryAnswer,
+  type RecoveryAttempt,
+  type RecoveryRequest,
+  type RecoveryVersionAnswer,
   type ServerAnswer,
   type SessionAnswer,
   type SessionRequest,
@@ -28,6 +34,9 @@ import type { AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
 
 export type Fetch = typeof fetch;
+
+/** What lets somebody make an account: the operator's token, or the secret of an invitation. */
+export type Admission = { readonly registrationToken: string } | { readonly invite: Uint8Array };
 
 /** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
 export interface ClaimedDevice extends DeviceReference {
@@ -48,20 +57,21 @@ const SESSION_MARGIN_MS = 30_000;
 
 /** The server's HTTP API as one device uses it. Not trusted: every answer that matters is verified by who asked. */
 export class ServerApi {
-  readonly #url: string;
+  /** Without a slash at the end. */
+  readonly url: string;
   readonly #fetch: Fetch;
   readonly #realNow: () => number;
   #session: SessionAnswer | undefined;
 
   /** `realNow`: wall time in milliseconds, for the end of sessions. */
   constructor(url: string, fetch: Fetch, realNow: () => number) {
-    this.#url = url.replace(/\/$/, "");
+    this.url = url.replace(/\/$/, "");
     this.#fetch = fetch;
     this.#realNow = realNow;
   }
 
   get streamUrl(): string {
-    return `${this.#url.replace(/^http/, "ws")}/v1/stream`;
+    return `${this.url.replace(/^http/, "ws")}/v1/stream`;
   }
 
   server(): Promise<ServerAnswer> {
@@ -74,9 +84,13 @@ export class ServerApi {
   }
 
   /** @throws ClientError CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE, CLIENT_SERVER_REFUSED */
-  async register(account: AccountRecord, registrationToken: string): Promise<void> {
+  async register(account: AccountRecord, admission: Admission): Promise<void> {
     const deviceList = toBase64Url(account.signedDeviceList);
-    const request: AccountRequest = { registrationToken, handle: account.handle, deviceList };
+    const admitted =
+      "invite" in admission
+        ? { invite: toBase64Url(admission.invite) }
+        : { registrationToken: admission.registrationToken };
+    const request: AccountRequest = { ...admitted, handle: account.handle, deviceList };
     try {
       await this.#ask("POST", "/v1/accounts", request);
     } catch (error) {
@@ -88,6 +102,15 @@ export class ServerApi {
       if (holder === undefined || toBase64Url(holder) !== toBase64Url(account.accountId))
         throw new ClientError("CLIENT_HANDLE_TAKEN", { handle: account.handle });
     }
+  }
+
+  /** `token`: the operator's, or a session's. */
+  async addInvite(
+    invite: { inviteHash: Uint8Array; uses: number; lifetimeSeconds: number },
+    token: string,
+  ): Promise<void> {
+    const request: InviteRequest = { ...invite, inviteHash: toBase64Url(invite.inviteHash) };
+    await this.#ask("POST", "/v1/invites", request, token);
   }
 
   /** @throws ProtocolError HANDLE_*, ClientError CLIENT_SERVER_… */
@@ -105,6 +128,33 @@ export class ServerApi {
   async devices(accountId: AccountId): Promise<Uint8Array> {
     const path = `/v1/accounts/${toBase64Url(accountId)}/devices`;
     return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path)).deviceProof);
+  }
+
+  /** Publishes the account's signed device list. */
+  async replaceDevices({ accountId, signedDeviceList }: AccountRecord): Promise<void> {
+    const request: DevicesRequest = { deviceList: toBase64Url(signedDeviceList) };
+    await this.#ask("PUT", `/v1/accounts/${toBase64Url(accountId)}/devices`, request);
+  }
+
+  /** 0 when there is no recovery code. */
+  async recoveryVersion(account: AccountRecord): Promise<number> {
+    const token = await this.token(account);
+    return (await this.#ask<RecoveryVersionAnswer>("GET", "/v1/recovery", undefined, token)).version;
+  }
+
+  async putRecovery(
+    account: AccountRecord,
+    { version, blob, authenticator }: { version: number; blob: Uint8Array; authenticator: Uint8Array },
+  ): Promise<void> {
+    const authenticatorHash = toBase64Url(sha256(authenticator));
+    const request: RecoveryRequest = { version, sealed: toBase64Url(blob), authenticatorHash };
+    await this.#ask("PUT", "/v1/recovery", request, await this.token(account));
+  }
+
+  async fetchRecovery(accountId: AccountId, authenticator: Uint8Array): Promise<Uint8Array> {
+    const path = `/v1/accounts/${toBase64Url(accountId)}/recovery`;
+    const request: RecoveryAttempt = { authenticator: toBase64Url(authenticator) };
+    return fromBase64Url((await this.#ask<RecoveryAnswer>("POST", path, request)).sealed);
   }
 
   async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
@@ -165,7 +215,7 @@ export class ServerApi {
     this.#session = undefined;
   }
 
-  async #ask<T>(method: "GET" | "POST", path: string, body?: object, token?: string): Promise<T> {
+  async #ask<T>(method: "GET" | "POST" | "PUT", path: string, body?: object, token?: string): Promise<T> {
     const headers: Record<string, string> = {};
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
@@ -173,7 +223,7 @@ export class ServerApi {
     let answer: unknown;
     try {
       const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      response = await this.#fetch(`${this.#url}${path}`, init);
+      response = await this.#fetch(`${this.url}${path}`, init);
       const text = await response.text();
       answer = text === "" ? {} : JSON.parse(text);
     } catch {

@@ -18,6 +18,7 @@ export {
   rootFromPath,
   type MerkleTree,
 } from "./merkle.ts";
+export { PASSWORD_KEY_COST, passwordKey } from "./password-key.ts";
 export type { KeysetPublic, QuorumKey } from "./quorum.ts";
 export {
   combineShares,

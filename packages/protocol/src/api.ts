@@ -44,6 +44,8 @@ export interface ServerAnswer {
   readonly accessLog: string;
   readonly identityLog: string;
   readonly witnesses: readonly string[];
+  /** How many of them must have cosigned a checkpoint. */
+  readonly witnessThreshold: number;
 }
 
 /** A ledger entry that is public at once, with its tlog-proof. */
@@ -62,9 +64,21 @@ export interface PolicyRequest {
   readonly jws: string;
 }
 
-/** POST /v1/accounts */
+/** POST /v1/invites: by the operator, or by a device where members may invite. */
+export interface InviteRequest {
+  /** SHA-256 of the secret in the link. */
+  readonly inviteHash: string;
+  readonly uses: number;
+  readonly lifetimeSeconds: number;
+}
+export interface InviteAnswer {
+  readonly expiresAtMs: number;
+}
+
+/** POST /v1/accounts: with the operator's registration token or with the secret of an invitation, not both. */
 export interface AccountRequest {
-  readonly registrationToken: string;
+  readonly registrationToken?: string;
+  readonly invite?: string;
   readonly handle: string;
   /** The signed device list. */
   readonly deviceList: string;
@@ -81,6 +95,25 @@ export interface DevicesAnswer {
 /** PUT /v1/accounts/:id/devices */
 export interface DevicesRequest {
   readonly deviceList: string;
+}
+
+/** GET /v1/recovery: 0 when the account has no recovery code. */
+export interface RecoveryVersionAnswer {
+  readonly version: number;
+}
+/** PUT /v1/recovery */
+export interface RecoveryRequest {
+  readonly version: number;
+  readonly sealed: string;
+  /** SHA-256 of what the code yields. */
+  readonly authenticatorHash: string;
+}
+/** POST /v1/accounts/:id/recovery */
+export interface RecoveryAttempt {
+  readonly authenticator: string;
+}
+export interface RecoveryAnswer {
+  readonly sealed: string;
 }
 
 /** POST /v1/key-packages */

@@ -23,6 +23,7 @@ export const protocolErrors = {
   DECODE_LENGTH: "A field has the wrong length.",
   DECODE_RANGE: "A number is out of range.",
   DECODE_PADDING: "The padding is wrong.",
+  INVITE_LINK: "The invitation is not complete, or not an invitation.",
   HANDLE_LENGTH: "A handle has 1 to 64 characters.",
   HANDLE_INVISIBLE: "The handle holds a character that shows nothing or turns the direction of text.",
   HANDLE_CHARACTER: "A handle consists of letters, digits, single spaces and the punctuation of names.",

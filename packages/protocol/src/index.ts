@@ -66,6 +66,14 @@ export {
   type OrderHash,
   type PolicyId,
 } from "./identifiers.ts";
+export {
+  encodeTrustAnchors,
+  formatInviteLink,
+  INVITE_SECRET_BYTES,
+  parseInviteLink,
+  type InviteLink,
+  type TrustAnchors,
+} from "./invite.ts";
 export { limits } from "./limits.ts";
 export { decodeMlsOuter, type MlsContentType, type MlsOuter } from "./mls-outer.ts";
 export { padme, padmeLength, unpadme } from "./padding.ts";

@@ -26,6 +26,12 @@ export const limits = {
   handleLength: 64,
   /** Devices of one account. */
   devicesPerAccount: 32,
+  /** Accounts that one invitation makes. */
+  usesPerInvite: 1000,
+  /** How long an invitation is good. */
+  inviteSeconds: 30 * 24 * 3600,
+  /** A sealed account key, as base64url text. */
+  recoveryBytes: 4096,
   /** KeyPackages in one upload. */
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */

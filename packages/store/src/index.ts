@@ -9,7 +9,14 @@ export {
 export { DemonstrationClock, DemonstrationClockWriter } from "./demonstration-clock.ts";
 export { makeFolder, syncFolder, writeFileDurably } from "./durable-file.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
-export type { Account, Accounts, Device, NewDeviceList, StoredDeviceList } from "./repositories/accounts.ts";
+export type {
+  Account,
+  AccountOutcome,
+  Accounts,
+  Device,
+  NewDeviceList,
+  StoredDeviceList,
+} from "./repositories/accounts.ts";
 export type { Fault } from "./repositories/connection.ts";
 export type {
   Conversation,
@@ -19,10 +26,12 @@ export type {
   Membership,
   Roster,
 } from "./repositories/conversations.ts";
+export type { Invite, Invites } from "./repositories/invites.ts";
 export type { Accepted, CursorChange, EpochChange, Group, Items, StoredItem } from "./repositories/items.ts";
 export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
 export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";
 export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
+export type { Recoveries, Recovery } from "./repositories/recoveries.ts";
 export type { SealedBuckets, StoredSealedBucket } from "./repositories/sealed-buckets.ts";
 export type { Sessions } from "./repositories/sessions.ts";
 export type { StoredWelcome, Welcomes } from "./repositories/welcomes.ts";

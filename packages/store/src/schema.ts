@@ -12,6 +12,8 @@ import type {
 /** The tables as Kysely sees them. What each column means and who may rely on it: spec/store.md. */
 export interface Schema {
   accounts: AccountTable;
+  invites: InviteTable;
+  recoveries: RecoveryTable;
   deviceLists: DeviceListTable;
   devices: DeviceTable;
   keyPackages: KeyPackageTable;
@@ -35,6 +37,24 @@ export interface AccountTable {
   /** The handle's forms that no other account's may share (protocol); null where two handles from before did. */
   folded: string | null;
   skeleton: string | null;
+}
+
+/** `createdBy`: null for the operator. */
+export interface InviteTable {
+  inviteHash: Uint8Array;
+  usesLeft: number;
+  expiresAtMs: number;
+  createdBy: AccountId | null;
+}
+
+/** `tries`: those that failed on `triesDay`, a day since 1970. */
+export interface RecoveryTable {
+  accountId: AccountId;
+  version: number;
+  sealed: Uint8Array;
+  authenticatorHash: Uint8Array;
+  tries: number;
+  triesDay: number;
 }
 
 export interface DeviceListTable {

@@ -2,10 +2,12 @@ import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely";
 import { Accounts } from "./repositories/accounts.ts";
 import { Connection, type Fault } from "./repositories/connection.ts";
 import { Conversations } from "./repositories/conversations.ts";
+import { Invites } from "./repositories/invites.ts";
 import type { Items } from "./repositories/items.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
 import { Openings } from "./repositories/openings.ts";
 import { Orders } from "./repositories/orders.ts";
+import { Recoveries } from "./repositories/recoveries.ts";
 import { SealedBuckets } from "./repositories/sealed-buckets.ts";
 import { Sessions } from "./repositories/sessions.ts";
 import { Welcomes } from "./repositories/welcomes.ts";
@@ -16,6 +18,8 @@ import { SqliteItems } from "./sqlite/items.ts";
 /** The server's database, one repository per noun. */
 export interface Store {
   readonly accounts: Accounts;
+  readonly invites: Invites;
+  readonly recoveries: Recoveries;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
   readonly items: Items;
@@ -41,6 +45,8 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
   const connection = new Connection(query, fault);
   return {
     accounts: new Accounts(connection),
+    invites: new Invites(connection),
+    recoveries: new Recoveries(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),

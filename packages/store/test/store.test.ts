@@ -14,7 +14,14 @@ import {
   utf8,
 } from "@portcullis/protocol";
 import { seededRandom, temporaryDirectory } from "@portcullis/testkit";
-import { openStore, type Group, type NewDeviceList, type Store, type StoredItem } from "../src/index.ts";
+import {
+  openStore,
+  type Group,
+  type Invite,
+  type NewDeviceList,
+  type Store,
+  type StoredItem,
+} from "../src/index.ts";
 import { openDatabase } from "../src/sqlite/database.ts";
 import { migrations } from "../src/sqlite/migrations.ts";
 
@@ -248,6 +255,65 @@ test("an account has one handle and one line of device lists; a device that leav
   assert.equal((await store.accounts.currentList(accountId))?.version, 2);
   assert.equal((await store.openings.waiting("identity")).length, 2, "each list queues its entry with it");
 });
+
+const invite = (changes: Partial<Invite> = {}): Invite => ({
+  inviteHash: random(32),
+  usesLeft: 1,
+  expiresAtMs: 1000,
+  createdBy: null,
+  ...changes,
+});
+
+test("ACN-11: an invitation makes as many accounts as it says, until it expires", async (t) => {
+  const { store } = open(t);
+  const twice = invite({ usesLeft: 2 });
+  await store.invites.add(twice, 0, 1);
+  await store.invites.add({ ...twice, usesLeft: 9 }, 0, 1);
+  const join = (handle: string, inviteHash = twice.inviteHash, nowMs = 999) => {
+    const list = deviceList(1, { accountId: asAccountId(random(32)) });
+    return store.accounts.create({ handle, createdAtMs: 0 }, list, { inviteHash, nowMs });
+  };
+  assert.equal(await join("a"), "created");
+  assert.equal(await join("A"), "handle-taken", "which costs nothing");
+  assert.equal(await join("b", random(32)), "invite-unknown");
+  assert.equal(await join("b", twice.inviteHash, 1000), "invite-expired");
+  assert.equal(await join("b"), "created");
+  assert.equal(await join("c"), "invite-used-up");
+  assert.equal(await store.accounts.byHandle("c"), undefined);
+});
+
+test("ACN-12: a member has a limited number of open invitations, the operator has not", async (t) => {
+  const { store } = open(t);
+  await store.accounts.create({ handle: "a", createdAtMs: 0 }, deviceList(1));
+  const mine = { createdBy: accountId };
+  const first = invite(mine);
+  assert.equal(await store.invites.add(first, 0, 2), "added");
+  assert.equal(await store.invites.add(invite({ ...mine, expiresAtMs: 1 }), 0, 2), "added");
+  assert.equal(await store.invites.add(invite(mine), 0, 2), "too-many");
+  assert.equal(await store.invites.add(first, 0, 2), "added", "again is the same as once");
+  assert.equal(await store.invites.add(invite(mine), 1, 2), "added", "one of the others has expired");
+  for (let i = 0; i < 3; i++) assert.equal(await store.invites.add(invite(), 0, 2), "added");
+});
+
+for (const when of ["before", "after"])
+  test(`ACN-11: a crash ${when} an account is made leaves account and invitation agreeing`, async (t) => {
+    const path = join(temporaryDirectory(), "portcullis.sqlite");
+    const store = openStore(path, (point) => {
+      if (point === `account.${when}`) throw new Error("crash");
+    });
+    const once = invite();
+    await store.invites.add(once, 0, 1);
+    const register = (store: Store) =>
+      store.accounts.create({ handle: "a", createdAtMs: 0 }, deviceList(1), { ...once, nowMs: 0 });
+    await assert.rejects(register(store), /crash/);
+    await store.close();
+    const again = openStore(path);
+    t.after(() => again.close());
+    assert.equal(await register(again), when === "before" ? "created" : "handle-taken");
+    const stranger = deviceList(1, { accountId: asAccountId(random(32)) });
+    const late = again.accounts.create({ handle: "b", createdAtMs: 0 }, stranger, { ...once, nowMs: 0 });
+    assert.equal(await late, "invite-used-up");
+  });
 
 test("STO-06: openings wait in order, get their index once, and a log is completed from them", async (t) => {
   const { store } = open(t);

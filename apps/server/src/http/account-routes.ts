@@ -23,9 +23,9 @@ import {
   type DevicesRequest,
   type KeyPackagesRequest,
 } from "@portcullis/protocol";
-import type { NewDeviceList, StoredDeviceList } from "@portcullis/store";
+import type { AccountOutcome, NewDeviceList, StoredDeviceList } from "@portcullis/store";
 import { Type } from "typebox";
-import { ServerError } from "../errors.ts";
+import { ServerError, type ServerErrorCode } from "../errors.ts";
 import { published } from "../ledger/submission.ts";
 import type { ServerContext } from "../server-context.ts";
 import { callerOf } from "./caller.ts";
@@ -40,6 +40,16 @@ interface AccountPath {
 /** As typed; `prepareHandle` judges it. */
 const Handle = Type.String({ maxLength: 4 * limits.handleLength });
 
+const InviteSecret = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
+const refusals: Readonly<Record<Exclude<AccountOutcome, "created">, ServerErrorCode>> = {
+  "handle-taken": "HANDLE_TAKEN",
+  "handle-confusable": "HANDLE_CONFUSABLE",
+  "account-exists": "ACCOUNT_EXISTS",
+  "invite-unknown": "INVITE_UNKNOWN",
+  "invite-expired": "INVITE_EXPIRED",
+  "invite-used-up": "INVITE_USED_UP",
+};
+
 /** Accounts, their device lists and the KeyPackages of their devices. */
 export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, keys, identityLog, realClock } = context;
@@ -48,20 +58,27 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     method: "POST",
     url: "/v1/accounts",
     schema: {
-      body: strict({ registrationToken: Type.String(), handle: Handle, deviceList: Bytes }),
+      body: strict({
+        registrationToken: Type.Optional(Type.String({ maxLength: 256 })),
+        invite: Type.Optional(InviteSecret),
+        handle: Handle,
+        deviceList: Bytes,
+      }),
       response: { 201: Account },
     },
     handler: async (request, reply) => {
-      const { registrationToken, handle, deviceList } = request.body;
-      requireToken(registrationToken, keys.registrationToken);
+      const { registrationToken, invite, handle, deviceList } = request.body;
+      if (invite === undefined) requireToken(registrationToken ?? "", keys.registrationToken);
+      else if (registrationToken !== undefined) throw new ServerError("REGISTRATION_REFUSED");
       const verified = verifyDeviceList(fromBase64Url(deviceList));
       if (verified.version !== 1) throw new ServerError("DEVICE_LIST_NOT_NEXT");
       const list = newDeviceList(verified, fromBase64Url(deviceList), context);
       const createdAtMs = realClock.now();
-      const outcome = await store.accounts.create({ handle: prepareHandle(handle), createdAtMs }, list);
-      if (outcome === "handle-taken") throw new ServerError("HANDLE_TAKEN");
-      if (outcome === "handle-confusable") throw new ServerError("HANDLE_CONFUSABLE");
-      if (outcome === "account-exists") throw new ServerError("ACCOUNT_EXISTS");
+      const account = { handle: prepareHandle(handle), createdAtMs };
+      const used =
+        invite === undefined ? undefined : { inviteHash: sha256(fromBase64Url(invite)), nowMs: createdAtMs };
+      const outcome = await store.accounts.create(account, list, used);
+      if (outcome !== "created") throw new ServerError(refusals[outcome]);
       identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
       return reply.code(201).send({ accountId: toBase64Url(verified.accountId) });
     },

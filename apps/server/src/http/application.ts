@@ -9,8 +9,10 @@ import type { ServerContext } from "../server-context.ts";
 import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
+import { inviteRoutes } from "./invite-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
+import { recoveryRoutes } from "./recovery-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { tileRoutes } from "./tile-routes.ts";
@@ -37,6 +39,8 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     serverRoutes,
     sessionRoutes,
     accountRoutes,
+    inviteRoutes,
+    recoveryRoutes,
     conversationRoutes,
     ledgerRoutes,
     orderRoutes,

@@ -21,7 +21,7 @@ const LoggedOpenings = strict({
 
 /** What everybody may know of this server: its keys, its policy, who holds shares and who may order. */
 export function serverRoutes(application: FastifyInstance, context: ServerContext): void {
-  const { provider, keys, policy, store, accessLog, witnesses } = context;
+  const { provider, keys, policy, store, accessLog, witnesses, witnessThreshold } = context;
 
   application.route({
     method: "GET",
@@ -45,6 +45,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
     accessLog: Type.String(),
     identityLog: Type.String(),
     witnesses: Type.Array(Type.String()),
+    witnessThreshold: Type.Integer(),
   });
   application.route<{ Reply: ServerAnswer }>({
     method: "GET",
@@ -59,6 +60,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
         accessLog: keys.accessLog.key.text,
         identityLog: keys.identityLog.key.text,
         witnesses,
+        witnessThreshold,
       };
     },
   });

@@ -2,10 +2,18 @@ import type { Selectable, Transaction } from "kysely";
 import { equalBytes, foldHandle, handleSkeleton, type AccountId, type DeviceId } from "@portcullis/protocol";
 import type { AccountTable, DeviceListTable, DeviceTable, Schema } from "../schema.ts";
 import type { Connection } from "./connection.ts";
+import { useInvite } from "./invites.ts";
 
 export type Account = Selectable<AccountTable>;
 export type StoredDeviceList = Selectable<DeviceListTable>;
 export type Device = Selectable<DeviceTable>;
+
+export type AccountOutcome =
+  | "created"
+  | "handle-taken"
+  | "handle-confusable"
+  | "account-exists"
+  | Exclude<Awaited<ReturnType<typeof useInvite>>, "used">;
 
 /** One version of an account's device list, with the entry that goes into the identity log in the same transaction. */
 export interface NewDeviceList extends StoredDeviceList {
@@ -20,10 +28,12 @@ export class Accounts {
     this.#connection = connection;
   }
 
+  /** With an invitation, counts it down in the same transaction. */
   async create(
     account: { handle: string; createdAtMs: number },
     list: NewDeviceList,
-  ): Promise<"created" | "handle-taken" | "handle-confusable" | "account-exists"> {
+    invite?: { readonly inviteHash: Uint8Array; readonly nowMs: number },
+  ): Promise<AccountOutcome> {
     return await this.#connection.durably("account", async (transaction) => {
       const { accountId, version } = list;
       const folded = foldHandle(account.handle);
@@ -42,6 +52,8 @@ export class Accounts {
       if (taken.some((other) => other.folded === folded)) return "handle-taken";
       if (taken.some((other) => equalBytes(other.accountId, accountId))) return "account-exists";
       if (taken.length > 0) return "handle-confusable";
+      const admitted = invite === undefined ? "used" : await useInvite(transaction, invite);
+      if (admitted !== "used") return admitted;
       await transaction
         .insertInto("accounts")
         .values({ accountId, version, ...account, folded, skeleton })

@@ -150,5 +150,22 @@ export const migrations: readonly string[] = [
   -- Of two old handles that are too much alike only one is found under both forms; nobody else gets them any more.
   UPDATE OR IGNORE accounts SET folded = fold_handle(handle);
   UPDATE OR IGNORE accounts SET skeleton = handle_skeleton(handle);
+
+  CREATE TABLE invites (
+    invite_hash BLOB PRIMARY KEY,
+    uses_left INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    created_by BLOB REFERENCES accounts
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX invites_of ON invites (created_by);
+
+  CREATE TABLE recoveries (
+    account_id BLOB PRIMARY KEY REFERENCES accounts,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    authenticator_hash BLOB NOT NULL,
+    tries INTEGER NOT NULL,
+    tries_day INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

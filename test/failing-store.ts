@@ -1,0 +1,38 @@
+import type { ClientStore, StoreChange } from "@portcullis/client";
+
+/** Fails at one write, before or after it has become durable, and then at everything, as after a crash. */
+export class FailingStore implements ClientStore {
+  readonly #store: ClientStore;
+  readonly #when: "before" | "after" | "never";
+  #left: number;
+  writes = 0;
+
+  constructor(store: ClientStore, when: "before" | "after" | "never", writes = Number.POSITIVE_INFINITY) {
+    this.#store = store;
+    this.#when = when;
+    this.#left = writes;
+  }
+
+  load(): ReturnType<ClientStore["load"]> {
+    return this.#store.load();
+  }
+
+  async write(changes: readonly StoreChange[]): Promise<void> {
+    this.writes++;
+    if (this.#left-- > 0) return this.#store.write(changes);
+    if (this.#left === -1 && this.#when === "after") await this.#store.write(changes);
+    throw new Error("the power went");
+  }
+
+  async forget(): Promise<void> {
+    if (this.#left >= 0) await this.#store.forget();
+  }
+
+  history(...request: Parameters<ClientStore["history"]>): ReturnType<ClientStore["history"]> {
+    return this.#store.history(...request);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
