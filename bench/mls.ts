@@ -66,7 +66,7 @@ async function conversation(members: number): Promise<[EpochStart, EpochStart]> 
     add: keyPackages.map(({ keyPackage }) => keyPackage),
     remove: [],
     authenticatedData: NOTHING,
-    joining: { startBucket: 0, rosterKey: random(32) },
+    joining: { startBucket: 0, rosterKey: random(32), state: NOTHING },
   });
   const [first] = others;
   const [own] = keyPackages;

@@ -6,7 +6,7 @@ import { decodeClientFrame, decodeMlsOuter, toHex, type ConversationId } from "@
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeOutboxEntry } from "../packages/client/src/outbox-entry.ts";
 import { FailingStore } from "./failing-store.ts";
-import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -106,6 +106,30 @@ for (const when of ["before", "after"] as const)
     );
     assert.equal(ann.counters().rejected, 0);
     await bob.close();
+  });
+
+for (const when of ["before", "after"] as const)
+  test(`GRP-09: a crash ${when} the write of a conversation's state keeps state and sequence together`, async () => {
+    const handle = `cem ${when}`;
+    const cem = await room.join(handle);
+    const id = await ann.createConversation({ class: "sealed", name: "Before", members: [cem.accountId] });
+    await cem.waitForConversation(id);
+    await cem.close();
+    await ann.setName(id, "After");
+    const { sequence } = ann.state(id);
+    const store = new FailingStore(new SqliteStore(room.storePath(handle)), when, 0);
+    const failing = await room.reopen(handle, { store });
+    const down = nextEvent(failing, "fault");
+    await failing.connect().catch(() => undefined);
+    await down;
+    await failing.close();
+    const again = await room.reopen(handle);
+    const { name, sequence: durable } = again.state(id);
+    assert.deepEqual([name, durable], when === "after" ? ["After", sequence] : ["Before", sequence - 1]);
+    await again.connect();
+    await again.caughtUp(id, sequence);
+    assert.equal(again.state(id).name, "After");
+    await again.close();
   });
 
 test("CLT-40: what is sent again is the same bytes", () => {

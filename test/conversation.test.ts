@@ -114,6 +114,8 @@ test("CLT-15: of two competing Commits the loser makes its own anew on top of th
   const { ann, bob, cem, dee, eve } = people;
   const id = await ann.createConversation({ class: "recorded", members: [bob.accountId, cem.accountId] });
   await Promise.all([bob, cem].map((client) => client.waitForConversation(id)));
+  await ann.setRole(id, bob.accountId, "admin");
+  await bob.caughtUp(id, ann.state(id).sequence);
   await Promise.all([
     ann.addMembers(id, [dee.accountId]),
     bob.addMembers(id, [eve.accountId]),

@@ -4,9 +4,10 @@ import { after, before, test } from "node:test";
 import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
-import { signWithLabel } from "@portcullis/crypto";
+import { sha256, signWithLabel } from "@portcullis/crypto";
 import {
   accountUri,
+  asAccountId,
   asConversationId,
   asMessageId,
   conversationUri,
@@ -17,7 +18,14 @@ import {
   type CommitData,
   type ConversationId,
 } from "@portcullis/protocol";
-import { encodeMimiContent, textMessage } from "@portcullis/protocol/content";
+import {
+  encodeMimiContent,
+  encodeSharedState,
+  stateMessage,
+  textMessage,
+  type Role,
+  type SharedState,
+} from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord } from "../packages/client/src/account-record.ts";
 import { rosterOf } from "../packages/client/src/commit-check.ts";
@@ -73,9 +81,11 @@ async function openSession(handle: string): Promise<DeviceSession> {
   return session;
 }
 
-async function begin(): Promise<ConversationId> {
+async function begin(role: Role = "admin"): Promise<ConversationId> {
   const id = await ann.createConversation({ class: "recorded", members: [mallory.account.accountId] });
   await conversationOf(id).watchers.until(() => conversationOf(id).record?.condition === "open");
+  await ann.setRole(id, mallory.account.accountId, role);
+  await conversationOf(id).watchers.until(() => conversationOf(id).cursor === ann.state(id).sequence);
   return id;
 }
 
@@ -186,7 +196,11 @@ async function commitLie(
     add: [keyPackage],
     remove: [],
     authenticatedData: encodeCommitData({ ...stated, rosterRoot: roster.root }),
-    joining: { startBucket: BUCKET, rosterKey: nextRosterKey },
+    joining: {
+      startBucket: BUCKET,
+      rosterKey: nextRosterKey,
+      state: encodeSharedState(conversationOf(id).states!.state),
+    },
   });
   return send((requestId) => ({
     type: "commit",
@@ -267,6 +281,98 @@ test("CLT-10: a Commit that adds somebody whom it does not name freezes", async 
   assert.deepEqual(committer.accountId, mallory.account.accountId);
   assert.equal(ann.state(id).members.length, 2);
 });
+
+test("GRP-12: a Commit that its author's role does not permit freezes, and names its author", async () => {
+  const id = await begin("member");
+  const frozen = nextEvent(ann, "frozen");
+  const dee = await room.join("fay");
+  await commitLie(id, dee, (stated) => ({ stated }));
+  const { code, committer } = await frozen;
+  assert.equal(code, "CLIENT_COMMIT_ROLE");
+  assert.deepEqual(committer.accountId, mallory.account.accountId);
+});
+
+/** A state that Mallory sends whatever its role, with whatever it changes. */
+async function stateLie(
+  role: Role,
+  lie: (state: SharedState) => Partial<SharedState>,
+  code: string,
+): Promise<void> {
+  const id = await begin(role);
+  const { state } = conversationOf(id).states!;
+  const previous = sha256(encodeSharedState(state));
+  const next = { ...state, version: state.version + 1, previous, ...lie(state) };
+  const rejected = nextEvent(ann, "rejected");
+  await conversationOf(id).sendContent((base) => stateMessage({ ...base, state: next }));
+  const event = await rejected;
+  assert.deepEqual([event.code, event.senderAccountId], [code, mallory.account.accountId]);
+  assert.equal(ann.state(id).name, "");
+  assert.deepEqual(conversationOf(id).states!.state, state);
+}
+
+const nobody = asAccountId(new Uint8Array(32).fill(7));
+const states: {
+  name: string;
+  role: Role;
+  lie: (state: SharedState) => Partial<SharedState>;
+  code: string;
+}[] = [
+  {
+    name: "GRP-03: a member changes no name",
+    role: "member",
+    lie: () => ({ name: "Mine" }),
+    code: "CLIENT_STATE_ROLE",
+  },
+  {
+    name: "GRP-03: a member sets no picture",
+    role: "member",
+    lie: () => ({ picture: random(9) }),
+    code: "CLIENT_STATE_ROLE",
+  },
+  {
+    name: "GRP-03: a member makes itself no owner",
+    role: "member",
+    lie: ({ roles }) => ({ roles: [...roles, { accountId: mallory.account.accountId, role: "owner" }] }),
+    code: "CLIENT_STATE_ROLE",
+  },
+  {
+    name: "GRP-03: an admin makes itself no owner",
+    role: "admin",
+    lie: ({ roles }) => ({ roles: roles.map(({ accountId }) => ({ accountId, role: "owner" as const })) }),
+    code: "CLIENT_STATE_ROLE",
+  },
+  {
+    name: "GRP-03: nobody says for another that it leaves",
+    role: "owner",
+    lie: () => ({ leaving: [ann.accountId] }),
+    code: "CLIENT_STATE_ROLE",
+  },
+  {
+    name: "GRP-04: an owner does not go without another",
+    role: "owner",
+    lie: () => ({ roles: [] }),
+    code: "CLIENT_STATE_OWNERLESS",
+  },
+  {
+    name: "GRP-04: nobody who is no member has a role",
+    role: "owner",
+    lie: ({ roles }) => ({ roles: [...roles, { accountId: nobody, role: "admin" }] }),
+    code: "CLIENT_STATE_MEMBER",
+  },
+  {
+    name: "GRP-02: a state that follows another one than what stands is refused",
+    role: "owner",
+    lie: () => ({ name: "Ours", previous: random(32) }),
+    code: "CLIENT_STATE_STALE",
+  },
+  {
+    name: "GRP-02: a state that leaves out a version is refused",
+    role: "owner",
+    lie: ({ version }) => ({ name: "Ours", version: version + 2 }),
+    code: "CLIENT_STATE_STALE",
+  },
+];
+for (const { name, role, lie, code } of states) test(name, () => stateLie(role, lie, code));
 
 test("CLT-12: a Commit with a roster under another key freezes", async () => {
   const id = await begin();

@@ -32,6 +32,12 @@ async function begin(): Promise<ConversationId> {
   return id;
 }
 
+/** From here on Bob may add others. */
+async function promoteBob(id: ConversationId): Promise<void> {
+  await ann.setRole(id, bob.accountId, "admin");
+  await bob.caughtUp(id, ann.state(id).sequence);
+}
+
 function without(item: Item, field: "receipt" | "record"): Item {
   const rest = { ...item };
   delete rest[field];
@@ -189,6 +195,7 @@ test("CLT-13: a Commit in another sender's name freezes", async () => {
 
 test("CLT-04, CLT-18: a KeyPackage with a key that is not in the device list is not added", async () => {
   const id = await begin();
+  await promoteBob(id);
   const eve = await room.join("eve");
   const rogue = createMlsEngine({
     provider: nodePlatform.cryptoProvider,
@@ -225,6 +232,7 @@ async function claimLie(
   lie: (honest: Claimed[]) => Promise<Claimed[]>,
 ): Promise<void> {
   const id = await begin();
+  await promoteBob(id);
   meddler.answer = async (path, response) => {
     if (path !== "/v1/key-packages/claim") return response;
     const { devices } = (await response.json()) as { devices: Claimed[] };

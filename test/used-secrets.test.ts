@@ -89,6 +89,7 @@ for (const conversationClass of ["sealed", "recorded"] as const)
       members: [ann.accountId, cem.accountId],
     });
     await Promise.all([ann, cem].map((client) => client.waitForConversation(id)));
+    await bob.setRole(id, cem.accountId, "owner");
     const everybody: PortcullisClient[] = [ann, bob, cem];
     const chains = [...(await storedSecrets(name("ann")))]
       .filter(([at]) => at.includes("/chain/"))

@@ -1,8 +1,5 @@
-import { frankingTag } from "@portcullis/access";
 import {
-  accountUri,
   asConversationId,
-  conversationUri,
   equalBytes,
   prepareHandle,
   toBase64Url,
@@ -13,7 +10,7 @@ import {
   type DeviceId,
   type Random,
 } from "@portcullis/protocol";
-import { encodeMimiContent, textMessage } from "@portcullis/protocol/content";
+import { textMessage, type Role } from "@portcullis/protocol/content";
 import { decodeAccountRecord } from "./account-record.ts";
 import { messageOf, type ConversationMessage } from "./conversation-message.ts";
 import type { ConversationRecord, Freeze } from "./conversation-record.ts";
@@ -29,6 +26,8 @@ import type { Platform } from "./platform.ts";
 import { identityPolicyOf, type TrustConfig } from "./provider.ts";
 import { makeRecoveryCode, takeAccountBack } from "./recover-account.ts";
 import { ServerApi, type Admission } from "./server-api.ts";
+import { changeState, renewEpoch } from "./state-changes.ts";
+import { changed, firstState, isLower, roleOf, type StateChange } from "./state-rules.ts";
 import type { ClientStore } from "./store.ts";
 
 const KEY_PACKAGES = 16;
@@ -59,6 +58,9 @@ export interface ConversationMember {
   readonly accountId: AccountId;
   readonly deviceId: DeviceId;
   readonly leafIndex: number;
+  readonly role: Role;
+  /** It has said that it leaves, and is removed by whoever comes first. */
+  readonly leaving: boolean;
   /** When this client has looked the account up by it. */
   readonly handle: string | undefined;
 }
@@ -69,6 +71,9 @@ export interface ConversationState {
   /** From signed group state; never changes. */
   readonly class: ConversationClass;
   readonly condition: ConversationRecord["condition"];
+  readonly name: string;
+  /** An image, as a member set it: not trusted. */
+  readonly picture: Uint8Array | undefined;
   readonly epoch: number;
   /** Everything up to here is durable on this device. */
   readonly sequence: number;
@@ -188,31 +193,69 @@ export class PortcullisClient {
   }
 
   /**
-   * Starts a conversation with this device and all devices of `members`. Its class never changes.
-   * @throws ClientError CLIENT_MEMBER_NO_DEVICE, CLIENT_DEVICE_UNKNOWN, CLIENT_TRUST, CLIENT_SERVER_…
+   * Starts a conversation with this device and all devices of `members`, which this account owns. Its class never changes.
+   * @throws ClientError CLIENT_STATE_SIZE, CLIENT_MEMBER_NO_DEVICE, CLIENT_DEVICE_UNKNOWN, CLIENT_TRUST, CLIENT_SERVER_…
    */
   async createConversation(request: {
     readonly class: ConversationClass;
     readonly members: readonly AccountId[];
+    /** At most 256 bytes; none by default. */
+    readonly name?: string;
+    /** An image of at most 16 KiB. */
+    readonly picture?: Uint8Array;
   }): Promise<ConversationId> {
+    const { name = "", picture } = request;
+    const state = firstState(this.accountId, { name, ...(picture && { picture }) });
     const others = request.members.filter((accountId) => !equalBytes(accountId, this.accountId));
     const add = await this.#session.claim(others);
     const conversation = this.#session.conversation(asConversationId(this.#session.random(32)));
-    await conversation.create(request.class, add);
+    await conversation.create(request.class, state, add);
     conversation.connected();
     await conversation.watchers.until(() => conversation.record?.condition === "open");
     return conversation.id;
   }
 
-  /** Resolves when the accounts' devices are members. */
+  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_KEY_PACKAGE, … */
   async addMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
     const conversation = this.#open(conversationId);
+    const added = accounts.map((accountId) => ({ accountId }));
+    conversation.states?.demandRight(this.accountId, { added, removed: [] });
     await conversation.outbox.add({ kind: "commit", add: await this.#session.claim(accounts), remove: [] });
   }
 
-  /** Resolves when none of the accounts' devices is a member any more. */
+  /** Resolves when none of the accounts' devices is a member any more. @throws ClientError CLIENT_COMMIT_ROLE */
   async removeMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
     await this.#open(conversationId).outbox.add({ kind: "commit", add: [], remove: accounts });
+  }
+
+  /** Resolves when everybody sees the name. @throws ClientError CLIENT_STATE_ROLE, CLIENT_STATE_SIZE */
+  setName(conversationId: ConversationId, name: string): Promise<void> {
+    return this.#setState(conversationId, { name });
+  }
+
+  /** An image of at most 16 KiB; undefined takes it away. @throws ClientError CLIENT_STATE_ROLE, CLIENT_STATE_SIZE */
+  setPicture(conversationId: ConversationId, picture: Uint8Array | undefined): Promise<void> {
+    return this.#setState(conversationId, { picture });
+  }
+
+  /**
+   * Resolves when the role counts. One that is taken away counts no more from the next epoch on, which this begins.
+   * @throws ClientError CLIENT_STATE_ROLE, CLIENT_STATE_MEMBER, CLIENT_STATE_OWNERLESS
+   */
+  async setRole(conversationId: ConversationId, accountId: AccountId, role: Role): Promise<void> {
+    const conversation = this.#open(conversationId);
+    const before = conversation.states?.state;
+    await this.#setState(conversationId, { accountId, role });
+    if (before !== undefined && isLower(role, roleOf(before, accountId))) await renewEpoch(conversation);
+  }
+
+  /**
+   * Says that this account leaves. Resolves when everybody has seen it; the first other member who is there then removes
+   * all its devices, which the event `left` tells.
+   * @throws ClientError CLIENT_STATE_OWNERLESS: the last owner names another one first
+   */
+  leave(conversationId: ConversationId): Promise<void> {
+    return this.#setState(conversationId, { leave: this.accountId });
   }
 
   /**
@@ -220,16 +263,7 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_CONVERSATION_…, CLIENT_SERVER_REFUSED, CLIENT_CLOSED
    */
   async send(conversationId: ConversationId, message: { readonly text: string }): Promise<Accepted> {
-    const conversation = this.#open(conversationId);
-    const { account, random } = this.#session;
-    const content = textMessage({
-      salt: random(16),
-      text: message.text,
-      senderUri: accountUri(account.provider, account.accountId),
-      roomUri: conversationUri(account.provider, conversationId),
-    });
-    const applicationData = encodeMimiContent(content);
-    return conversation.send(applicationData, frankingTag(content.salt, applicationData));
+    return this.#open(conversationId).sendContent((base) => textMessage({ ...base, text: message.text }));
   }
 
   conversations(): ConversationState[] {
@@ -310,19 +344,27 @@ export class PortcullisClient {
     return conversation;
   }
 
+  async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {
+    await changeState(this.#session, this.#open(conversationId), (state) => changed(state, change));
+  }
+
   #stateOf(conversation: Conversation): ConversationState | undefined {
     const { record, epoch } = conversation;
     if (record === undefined) return undefined;
     const members = epoch?.group.members ?? [];
+    const { state } = record.shared;
     return {
       conversationId: conversation.id,
       class: record.class,
       condition: record.condition,
+      name: state.name,
+      picture: state.picture,
       epoch: record.epoch,
       sequence: conversation.cursor,
       members: members.map(({ accountId, deviceId, leafIndex }) => {
         const handle = this.#handles.get(toBase64Url(accountId));
-        return { accountId, deviceId, leafIndex, handle };
+        const leaving = state.leaving.some((gone) => equalBytes(gone, accountId));
+        return { accountId, deviceId, leafIndex, role: roleOf(state, accountId), leaving, handle };
       }),
       freeze: record.freeze,
     };

@@ -1,8 +1,11 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
-import { encodeCommitData, equalBytes, type BucketStart } from "@portcullis/protocol";
+import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "@portcullis/protocol";
+import { encodeSharedState } from "@portcullis/protocol/content";
 import { isSameDevice, rosterOf } from "./commit-check.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
+import type { StateKeeper } from "./state-keeper.ts";
+import { afterCommit } from "./state-rules.ts";
 
 type CommitIntent = Intent & { kind: "commit" };
 
@@ -15,21 +18,28 @@ function remaining(epoch: Epoch, intent: CommitIntent): { add: Addition[]; remov
   };
 }
 
-/** Whether nothing is left to do. What adds and removes nobody renews an epoch because of its age. */
+/** Whether nothing is left to do. What adds and removes nobody renews an epoch, that of its intent or one too old. */
 export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
+  if (intent.renews !== undefined) return epoch.group.epoch !== intent.renews;
   const { add, remove } = remaining(epoch, intent);
   return epoch.group.epoch > 0 && add.length === 0 && remove.length === 0;
 }
 
-/** A Commit on this epoch with the statement of what it does, the salts for the server, and the Welcome for those it adds. */
+/**
+ * A Commit on this epoch with the statement of what it does, the salts for the server, and the Welcome for those it
+ * adds. @throws ClientError CLIENT_COMMIT_ROLE, MlsError
+ */
 export async function buildCommit(
   epoch: Epoch,
   intent: CommitIntent,
-  startBucket: BucketStart,
+  context: { readonly startBucket: BucketStart; readonly states: StateKeeper; readonly committer: AccountId },
 ): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
   const { group, nextRosterKey: rosterKey } = epoch;
+  const { startBucket, states, committer } = context;
   const { add, remove } = remaining(epoch, intent);
+  states.demandRight(committer, { added: add, removed: remove });
   const stay = group.members.filter((member) => !remove.includes(member));
+  const state = afterCommit(states.state, [...stay, ...add]);
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
   const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
@@ -38,7 +48,7 @@ export async function buildCommit(
     add: add.map(({ keyPackage }) => keyPackage),
     remove: remove.map(({ leafIndex }) => leafIndex),
     authenticatedData,
-    joining: { startBucket, rosterKey },
+    joining: { startBucket, rosterKey, state: encodeSharedState(state) },
   });
   const attempt: CommitAttempt = {
     kind: "commit",

@@ -9,8 +9,17 @@ import {
   type ConversationClass,
   type DeviceReference,
 } from "@portcullis/protocol";
+import {
+  decodeSharedState,
+  encodeSharedState,
+  readStanding,
+  standingFields,
+} from "@portcullis/protocol/content";
+import { StateKeeper, type KeptState } from "./state-keeper.ts";
 
-const CONVERSATION = "portcullis/client-conversation/v1";
+const CONVERSATION = "portcullis/client-conversation/v2";
+/** Written before conversations had a shared state: still read. */
+const CONVERSATION_V1 = "portcullis/client-conversation/v1";
 const CONDITIONS = ["creating", "open", "frozen", "left"] as const;
 
 /** Why nothing more of a conversation is accepted, and whose Commit it was. */
@@ -32,6 +41,7 @@ export interface ConversationRecord {
   readonly rosterRoot: Uint8Array;
   /** Present exactly when `frozen`. */
   readonly freeze?: Freeze;
+  readonly shared: KeptState;
 }
 
 export function encodeConversationRecord(record: ConversationRecord): Uint8Array {
@@ -44,14 +54,20 @@ export function encodeConversationRecord(record: ConversationRecord): Uint8Array
     record.epochStartedAtMs,
     record.rosterRoot,
     record.freeze ? freezeFields(record.freeze) : null,
+    encodeSharedState(record.shared.state),
+    standingFields(record.shared.standing),
+    record.shared.startVersion,
+    record.shared.welcomedBy ?? null,
   ]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeConversationRecord(bytes: Uint8Array): ConversationRecord {
   const what = "conversation record";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 8);
-  reader.constant(CONVERSATION);
+  const value = decodeCbor(bytes, what);
+  const isFirst = Array.isArray(value) && value[0] === CONVERSATION_V1;
+  const reader = new FieldReader(value, what, isFirst ? 8 : 12);
+  reader.constant(isFirst ? CONVERSATION_V1 : CONVERSATION);
   const record = {
     condition: reader.oneOf(CONDITIONS),
     class: reader.oneOf(["sealed", "recorded"]),
@@ -61,7 +77,18 @@ export function decodeConversationRecord(bytes: Uint8Array): ConversationRecord 
     rosterRoot: reader.bytes(32),
   };
   const freeze = reader.value();
-  return { ...record, ...(freeze !== null && { freeze: readFreeze(freeze) }) };
+  const shared = isFirst ? StateKeeper.withoutRoles().kept : readShared(reader);
+  return { ...record, ...(freeze !== null && { freeze: readFreeze(freeze) }), shared };
+}
+
+function readShared(reader: FieldReader): KeptState {
+  const shared = {
+    state: decodeSharedState(reader.bytes()),
+    standing: readStanding(new FieldReader(reader.value(), "standing", 2)),
+    startVersion: reader.integer(),
+  };
+  const welcomedBy = reader.optionalBytes();
+  return { ...shared, ...(welcomedBy && { welcomedBy: asAccountId(welcomedBy) }) };
 }
 
 function freezeFields({ sequence, code, committer }: Freeze): CborValue {

@@ -1,13 +1,16 @@
+import { frankingTag } from "@portcullis/access";
 import type { EpochStart } from "@portcullis/mls";
 import {
+  accountUri,
   bucketStartAt,
-  equalBytes,
+  conversationUri,
   PortcullisError,
   type ConversationClass,
   type ConversationId,
   type Item,
   type WelcomeFrame,
 } from "@portcullis/protocol";
+import { encodeMimiContent, type MimiContent, type SharedState } from "@portcullis/protocol/content";
 import { Batch } from "./batch.ts";
 import { checkCommit, isRosterOf, isSameDevice, rosterOf, senderOf } from "./commit-check.ts";
 import { encodeConversationRecord, type ConversationRecord } from "./conversation-record.ts";
@@ -19,9 +22,18 @@ import { MessageIntake } from "./message-intake.ts";
 import type { Addition, OutboxEntry } from "./outbox-entry.ts";
 import { Outbox, type Accepted } from "./outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
+import { removeLeaving, repeatState } from "./state-changes.ts";
+import { StateKeeper } from "./state-keeper.ts";
 import { Watchers } from "./watchers.ts";
 
 const ITEMS_PER_WRITE = 256;
+
+/** What every content has. */
+export interface ContentBase {
+  readonly salt: Uint8Array;
+  readonly senderUri: string;
+  readonly roomUri: string;
+}
 
 /** What the store held of a conversation. */
 export interface StoredConversation {
@@ -45,6 +57,7 @@ export class Conversation {
   readonly #intake: MessageIntake;
   #record: ConversationRecord | undefined;
   #epoch: Epoch | undefined;
+  #states: StateKeeper | undefined;
   #cursor = 0;
   #latestMs = 0;
   #incoming: Item[] = [];
@@ -60,7 +73,8 @@ export class Conversation {
     this.names = secretNames(id);
     this.#record = stored?.record;
     this.#cursor = stored?.cursor ?? 0;
-    this.#intake = new MessageIntake(host, id);
+    this.#states = stored && new StateKeeper(stored.record.shared);
+    this.#intake = new MessageIntake(host, id, (item, state, batch) => this.#takeState(item, state, batch));
     const pending = stored?.secrets.get(this.names.pending);
     this.outbox = new Outbox(host, this, { entries: stored?.outbox ?? [], pending });
     if (stored !== undefined) this.run(() => this.#restore(stored));
@@ -73,6 +87,10 @@ export class Conversation {
 
   get epoch(): Epoch | undefined {
     return this.#epoch;
+  }
+
+  get states(): StateKeeper | undefined {
+    return this.#states;
   }
 
   get cursor(): number {
@@ -105,7 +123,11 @@ export class Conversation {
   }
 
   /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
-  async create(conversationClass: ConversationClass, add: readonly Addition[]): Promise<void> {
+  async create(
+    conversationClass: ConversationClass,
+    state: SharedState,
+    add: readonly Addition[],
+  ): Promise<void> {
     const { clock, engine, provider } = this.#host;
     const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
     const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
@@ -116,6 +138,7 @@ export class Conversation {
       startedAtMs: nowMs,
       rosterRoot: new Uint8Array(32),
     };
+    this.#states = StateKeeper.begun(state);
     const batch = new Batch();
     await this.#begin(batch, { start, facts, condition: "creating" });
     await this.#host.write(batch.changes(this.#epoch, this.names));
@@ -157,11 +180,40 @@ export class Conversation {
       if (!(await this.#announce())) return;
       this.outbox.resend();
       await this.outbox.flush();
+      removeLeaving(this.#host, this);
     });
   }
 
-  send(applicationData: Uint8Array, frankingTag: Uint8Array): Promise<Accepted> {
-    return this.outbox.add({ kind: "message", applicationData, frankingTag });
+  send(applicationData: Uint8Array, tag: Uint8Array): Promise<Accepted> {
+    return this.outbox.add({ kind: "message", applicationData, frankingTag: tag });
+  }
+
+  /** Sends what `compose` makes of the salt and the URIs that every content has. */
+  sendContent(compose: (base: ContentBase) => MimiContent): Promise<Accepted> {
+    const { account, random } = this.#host;
+    const content = compose({
+      salt: random(16),
+      senderUri: accountUri(account.provider, account.accountId),
+      roomUri: conversationUri(account.provider, this.id),
+    });
+    const applicationData = encodeMimiContent(content);
+    return this.send(applicationData, frankingTag(content.salt, applicationData));
+  }
+
+  /** A member, this device among them, sets the state. @throws ClientError CLIENT_STATE_… */
+  #takeState(item: Item, state: SharedState, batch: Batch): void {
+    const [states, record] = [this.#states, this.#record];
+    if (states === undefined || record === undefined) return;
+    try {
+      states.take(item.senderAccountId, state, this.#epoch?.group.members ?? []);
+    } catch (error) {
+      if (isSameDevice(senderOf(item), this.#host.account)) states.noteLate(item.sequence);
+      throw error;
+    }
+    this.#setRecord(batch, record);
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("state", { conversationId }));
+    batch.afterwards(() => removeLeaving(this.#host, this));
   }
 
   /** Tells the server of a conversation that begins; again is the same as once. */
@@ -195,11 +247,12 @@ export class Conversation {
       const { welcome } = frame;
       const start = await engine.join({ welcome, keyPackages: (reference) => keyPackages.find(reference) });
       const { startBucket, rosterKey } = start.joining;
-      this.#checkTerms(start.group.terms);
+      this.#host.provider.checkTerms(start.group.terms);
       if (!isRosterOf(frame.roster, rosterKey, start.group.members))
         throw new ClientError("CLIENT_WELCOME_ROSTER");
       const { root: rosterRoot } = rosterOf(rosterKey, start.group.members);
       const facts = { startBucket, rosterRoot, startedAtMs: startBucket * 1000 };
+      this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
       await this.#begin(batch, { start, facts, condition: "open" });
       batch.add(keyPackages.spend(start.reference));
@@ -209,13 +262,6 @@ export class Conversation {
       if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
       this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
     }
-  }
-
-  #checkTerms({ policyId, frankingKey }: Epoch["group"]["terms"]): void {
-    const { provider } = this.#host;
-    const ours = policyId === undefined || equalBytes(policyId, provider.demandPolicy().id);
-    if (!ours || !equalBytes(frankingKey, provider.frankingKey))
-      throw new ClientError("CLIENT_WELCOME_TERMS");
   }
 
   async #deliver(): Promise<void> {
@@ -292,6 +338,10 @@ export class Conversation {
     if (taken === undefined || this.#epoch === undefined)
       return this.#freeze(item, "CLIENT_COMMIT_LOST", batch);
     const start = await this.#epoch.group.merge(taken.pending);
+    // Whoever was welcomed was told the state from before that.
+    if (taken.attempt.welcomed.length > 0 && this.#states?.isChangedInEpoch === true)
+      batch.afterwards(() => repeatState(this.#host, this));
+    this.#states?.beginEpoch(start.group.members);
     const { startBucket, rosterRoot } = taken.attempt;
     const facts = { startBucket, rosterRoot, startedAtMs: item.acceptedAtMs };
     await this.#begin(batch, { start, facts, condition: "open" });
@@ -311,10 +361,12 @@ export class Conversation {
           rosterKey: epoch.nextRosterKey,
           bucketSeconds: this.#host.provider.bucketSeconds,
         });
+        this.#states?.checkCommit(summary);
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);
       if (facts === undefined) throw new ClientError("CLIENT_COMMIT_MEMBERS");
+      this.#states?.beginEpoch(processed.group.members);
       await this.#begin(batch, { start: processed, facts, condition: "open" });
       return true;
     } catch (error) {
@@ -351,7 +403,9 @@ export class Conversation {
     if (joined) batch.afterwards(() => events.emit("conversation", { conversationId }));
   }
 
-  #setRecord(batch: Batch, record: ConversationRecord): void {
+  #setRecord(batch: Batch, facts: Omit<ConversationRecord, "shared">): void {
+    if (this.#states === undefined) throw new RangeError("a conversation without a state");
+    const record = { ...facts, shared: this.#states.kept };
     this.#record = record;
     const value = encodeConversationRecord(record);
     batch.add({ put: "conversation", conversationId: this.id, value });

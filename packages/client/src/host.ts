@@ -25,6 +25,8 @@ export interface ClientEvents {
   readonly epoch: { readonly conversationId: ConversationId; readonly epoch: number };
   /** An ordered Commit could not be accepted: nothing more is, and this is whose it was. */
   readonly frozen: { readonly conversationId: ConversationId } & Freeze;
+  /** Name, picture or roles changed, or somebody said that it leaves. */
+  readonly state: { readonly conversationId: ConversationId };
   /** This device was removed. */
   readonly left: { readonly conversationId: ConversationId };
   /** A message failed a check and is not shown. */

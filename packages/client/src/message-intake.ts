@@ -8,7 +8,7 @@ import {
   type Item,
   type Receipt,
 } from "@portcullis/protocol";
-import type { MimiContent } from "@portcullis/protocol/content";
+import { decodeMimiContent, stateOf, type MimiContent, type SharedState } from "@portcullis/protocol/content";
 import type { Batch } from "./batch.ts";
 import { messageOf } from "./conversation-message.ts";
 import type { Epoch } from "./epoch.ts";
@@ -16,15 +16,20 @@ import { ClientError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { checkMessage, type CheckedMessage } from "./message-check.ts";
 
+type TakeState = (item: Item, state: SharedState, batch: Batch) => void;
+
 /** Takes the messages of one conversation in, as they are delivered: those that hold go into the history. */
 export class MessageIntake {
   readonly #host: Host;
   readonly #id: ConversationId;
   readonly #roomUri: string;
+  readonly #takeState: TakeState;
 
-  constructor(host: Host, id: ConversationId) {
+  /** `takeState`: what to do with a shared state that a message sets; throws to refuse it. */
+  constructor(host: Host, id: ConversationId, takeState: TakeState) {
     this.#host = host;
     this.#id = id;
+    this.#takeState = takeState;
     this.#roomUri = conversationUri(host.provider.name, id);
   }
 
@@ -47,6 +52,8 @@ export class MessageIntake {
       const context = { receipts: provider.receipts, roomUri: this.#roomUri, bucketSeconds };
       const checked = checkMessage({ conversationId: this.#id, epoch, ...context }, item, decrypted);
       this.#follow(epoch, decrypted.senderLeaf, { item, checked, batch });
+      const state = stateOf(checked.content);
+      if (state !== undefined) this.#takeState(item, state, batch);
       this.#keep(item, batch, checked);
       return true;
     } catch (error) {
@@ -64,10 +71,21 @@ export class MessageIntake {
   ): void {
     this.#host.counters.sent++;
     this.#keep(item, batch, sent);
-    try {
+    this.#orReject(item, batch, () => {
+      const state = stateOf(decodeMimiContent(sent.applicationData));
+      if (state !== undefined) this.#takeState(item, state, batch);
+    });
+    this.#orReject(item, batch, () => {
       if (sent.receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
       const { frankingTag } = sent;
       this.#host.provider.receipts.verify({ conversationId: this.#id, frankingTag, ...item }, sent.receipt);
+    });
+  }
+
+  /** Tells what is wrong, and goes on. */
+  #orReject(item: Item, batch: Batch, check: () => void): void {
+    try {
+      check();
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       this.#reject(item, error.code, batch);

@@ -37,6 +37,8 @@ export type Intent =
       readonly add: readonly Addition[];
       /** Accounts, with all their devices. Neither added nor removed: the epoch is renewed because of its age. */
       readonly remove: readonly AccountId[];
+      /** Nobody is added or removed: this epoch is to end, whatever its age. */
+      readonly renews?: number;
     };
 
 /** One message as it was encrypted for one epoch and bucket. */
@@ -99,14 +101,20 @@ export function decodeOutboxEntry(bytes: Uint8Array): OutboxEntry {
 
 function intentFields(intent: Intent): CborValue {
   if (intent.kind === "message") return [intent.kind, intent.applicationData, intent.frankingTag];
+  if (intent.renews !== undefined) return ["renew", intent.renews, 0];
   const add = intent.add.map(({ accountId, deviceId, keyPackage }) => [accountId, deviceId, keyPackage]);
   return [intent.kind, add, intent.remove];
 }
 
 function readIntent(value: CborValue): Intent {
   const reader = new FieldReader(value, "intent", 3);
-  if (reader.oneOf(["message", "commit"]) === "message")
-    return { kind: "message", applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
+  const kind = reader.oneOf(["message", "commit", "renew"]);
+  if (kind === "message") return { kind, applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
+  if (kind === "renew") {
+    const renews = reader.integer();
+    reader.constant(0);
+    return { kind: "commit", add: [], remove: [], renews };
+  }
   const add = reader.list((value) => {
     const fields = new FieldReader(value, "addition", 3);
     const device = { accountId: asAccountId(fields.bytes()), deviceId: asDeviceId(fields.bytes()) };

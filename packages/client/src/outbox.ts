@@ -18,6 +18,7 @@ import { encodeOutboxEntry, type CommitAttempt, type Intent, type OutboxEntry } 
 import { frameOf } from "./outbox-frame.ts";
 import { sealMessage } from "./seal-message.ts";
 import type { SecretNames } from "./secret-names.ts";
+import type { StateKeeper } from "./state-keeper.ts";
 import type { StoreChange } from "./store.ts";
 
 const LONGEST_EPOCH_MS = 7 * 24 * 3600 * 1000;
@@ -50,6 +51,7 @@ export interface OutboxOwner {
   readonly names: SecretNames;
   /** The epoch, while things can be sent in it. */
   readonly sendingEpoch: Epoch | undefined;
+  readonly states: StateKeeper | undefined;
   /** The server's latest time of acceptance that was seen. */
   readonly latestMs: number;
   run(task: () => Promise<void>): void;
@@ -233,7 +235,10 @@ export class Outbox {
   /** Undefined when it cannot be made: a device without proof, a KeyPackage that is not valid. */
   async #build(epoch: Epoch, held: Held, intent: Parameters<typeof buildCommit>[1]) {
     try {
-      return await buildCommit(epoch, intent, this.#bucketNow(epoch));
+      const { states } = this.#owner;
+      if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
+      const committer = this.#host.account.accountId;
+      return await buildCommit(epoch, intent, { startBucket: this.#bucketNow(epoch), states, committer });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       await this.#giveUp(held, error);

@@ -10,10 +10,12 @@ import {
 import { parseVerifierKey, verifyTlogProof, type WitnessPolicy } from "@portcullis/ledger/verify";
 import {
   asPolicyId,
+  equalBytes,
   fromBase64Url,
   fromUtf8,
   toBase64Url,
   type BucketStart,
+  type ConversationTerms,
   type ServerAnswer,
 } from "@portcullis/protocol";
 import { ClientError } from "./errors.ts";
@@ -88,6 +90,12 @@ export class Provider {
   demandPolicy(): VerifiedPolicy {
     if (this.#policy === undefined) throw new ClientError("CLIENT_TRUST", { missing: "policy" });
     return this.#policy;
+  }
+
+  /** What a conversation that this device joins must state. @throws ClientError CLIENT_WELCOME_TERMS */
+  checkTerms({ policyId, frankingKey }: ConversationTerms): void {
+    const ours = policyId === undefined || equalBytes(policyId, this.demandPolicy().id);
+    if (!ours || !equalBytes(frankingKey, this.frankingKey)) throw new ClientError("CLIENT_WELCOME_TERMS");
   }
 
   /** One keyset of each quorum, in policy order. @throws AccessError KEYSET_MISSING, KEYSET_AMBIGUOUS */

@@ -7,6 +7,7 @@ import {
   asConversationId,
   asDeviceId,
   asMessageId,
+  encodeCbor,
   PortcullisError,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
@@ -17,6 +18,7 @@ import {
   type ConversationRecord,
 } from "../src/conversation-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "../src/leaf-row.ts";
+import { roleOf } from "../src/state-rules.ts";
 import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox-entry.ts";
 
 const random = seededRandom("stored records");
@@ -41,6 +43,19 @@ const open: ConversationRecord = {
   startBucket: 8_910_000,
   epochStartedAtMs: 8_910_000_123,
   rosterRoot: random(32),
+  shared: {
+    state: {
+      version: 2,
+      previous: random(32),
+      name: "Flight control",
+      picture: random(20),
+      roles: [{ accountId: device.accountId, role: "owner" }],
+      leaving: [],
+    },
+    standing: { roles: [], leaving: [device.accountId] },
+    startVersion: 1,
+    welcomedBy: device.accountId,
+  },
 };
 const frozen: ConversationRecord = {
   ...open,
@@ -78,6 +93,7 @@ const commit: OutboxEntry = {
   },
 };
 const { attempt: _, ...intentOnly } = message;
+const renewal: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], renews: 3 } };
 
 test("an account record is decoded from its one encoding", () => {
   assertDecoder(encodeAccountRecord(account), decodeAccountRecord, encodeAccountRecord);
@@ -89,7 +105,24 @@ for (const [name, record] of Object.entries({ open, frozen }))
     assert.deepEqual(decodeConversationRecord(encodeConversationRecord(record)), record);
   });
 
-for (const [name, entry] of Object.entries({ message, commit, intentOnly }))
+test("GRP-06: a conversation record from before there were roles is read, and everybody is an owner", () => {
+  const first = encodeCbor([
+    "portcullis/client-conversation/v1",
+    "open",
+    "sealed",
+    3,
+    8_910_000,
+    8_910_000_123,
+    open.rosterRoot,
+    null,
+  ]);
+  const { shared, class: conversationClass } = decodeConversationRecord(first);
+  assert.equal(conversationClass, "sealed");
+  assert.deepEqual(shared.state, { version: 0, name: "", roles: [], leaving: [] });
+  assert.equal(roleOf(shared.state, device.accountId), "owner");
+});
+
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

@@ -140,6 +140,15 @@ export interface StoredKeyPackage {
   readonly secrets: Uint8Array;
 }
 
+/** An epoch that a Welcome led into. */
+export interface JoinedGroup extends EpochStart {
+  readonly joining: Joining;
+  /** Who signed what the Welcome says. */
+  readonly welcomedBy: Member;
+  /** Of the KeyPackage that was used. */
+  readonly reference: Uint8Array;
+}
+
 export interface MlsEngineOptions {
   readonly provider: CryptoProvider;
   /** Real time: it sets and checks lifetimes of KeyPackages. */
@@ -167,7 +176,7 @@ export interface MlsEngine {
   join(request: {
     readonly welcome: Uint8Array;
     readonly keyPackages: (reference: Uint8Array) => Eventually<StoredKeyPackage | undefined>;
-  }): Promise<EpochStart & { readonly joining: Joining; readonly reference: Uint8Array }>;
+  }): Promise<JoinedGroup>;
   /** @throws MlsError MLS_SNAPSHOT */
   restore(stored: {
     readonly snapshot: Uint8Array;
@@ -196,8 +205,10 @@ export function createMlsEngine(options: MlsEngineOptions): MlsEngine {
       return startEpoch(setting, await createEpochZero(setting, conversationId, terms));
     },
     async join({ welcome, keyPackages }) {
-      const { fresh, joining, reference } = await joinEpoch(setting, welcome, keyPackages);
-      return { ...startEpoch(setting, fresh), joining, reference };
+      const { fresh, joining, signer, reference } = await joinEpoch(setting, welcome, keyPackages);
+      const start = startEpoch(setting, fresh);
+      const welcomedBy = start.group.members.find(({ leafIndex }) => leafIndex === signer) as Member;
+      return { ...start, joining, welcomedBy, reference };
     },
     async restore({ snapshot, ratchets }) {
       return restoreGroup(setting, snapshot, ratchets);

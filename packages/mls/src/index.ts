@@ -5,6 +5,7 @@ export {
   type CreatedCommit,
   type EpochStart,
   type Exporter,
+  type JoinedGroup,
   type LeafIdentity,
   type Member,
   type MlsDevice,

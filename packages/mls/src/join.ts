@@ -38,6 +38,8 @@ const NO_PSK = new Uint8Array(HASH_BYTES);
 export interface JoinedEpoch {
   readonly fresh: FreshEpoch;
   readonly joining: Joining;
+  /** The leaf of the one who signed the GroupInfo. */
+  readonly signer: number;
   readonly reference: Uint8Array;
 }
 
@@ -59,7 +61,7 @@ export async function joinEpoch(
     const joining = readJoining(groupInfo);
     const tree = await verifyGroupInfo(setting, groupInfo);
     const fresh = await deriveEpoch(setting, { groupInfo, tree, secrets, keyPackage, leafPrivateKey });
-    return { fresh, joining, reference };
+    return { fresh, joining, signer: groupInfo.signer, reference };
   });
 }
 

@@ -21,7 +21,7 @@ import { nodeProvider } from "@portcullis/mls/node";
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 export const realClock: Clock = { now: () => Date.now() };
-export const joining = { startBucket: 900, rosterKey: new Uint8Array(32).fill(7) };
+export const joining = { startBucket: 900, rosterKey: new Uint8Array(32).fill(7), state: Uint8Array.of(3) };
 export const terms: ConversationTerms = {
   class: "recorded",
   policyId: asPolicyId(new Uint8Array(32).fill(5)),

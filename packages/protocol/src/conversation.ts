@@ -10,7 +10,7 @@ export const CONVERSATION_EXTENSION = 0xf0c1;
 export const JOINING_EXTENSION = 0xf0c2;
 
 const CONVERSATION = "portcullis/conversation/v1";
-const JOINING = "portcullis/joining/v1";
+const JOINING = "portcullis/joining/v2";
 const CLASSES = ["sealed", "recorded"] as const;
 
 /** `sealed`: nobody but members, ever. `recorded`: lawful access under the policy. Fixed when the conversation begins. */
@@ -29,6 +29,8 @@ export interface Joining {
   readonly startBucket: BucketStart;
   /** 32 bytes: the key from which the epoch's roster salts come. */
   readonly rosterKey: Uint8Array;
+  /** The conversation's shared state as it stands (protocol/content). */
+  readonly state: Uint8Array;
 }
 
 export function encodeConversationTerms(terms: ConversationTerms): Uint8Array {
@@ -53,13 +55,13 @@ export function decodeConversationTerms(bytes: Uint8Array): ConversationTerms {
 }
 
 export function encodeJoining(joining: Joining): Uint8Array {
-  return encodeCbor([JOINING, joining.startBucket, joining.rosterKey]);
+  return encodeCbor([JOINING, joining.startBucket, joining.rosterKey, joining.state]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeJoining(bytes: Uint8Array): Joining {
   const what = "joining";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 3);
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 4);
   reader.constant(JOINING);
-  return { startBucket: reader.integer(), rosterKey: reader.bytes(32) };
+  return { startBucket: reader.integer(), rosterKey: reader.bytes(32), state: reader.bytes() };
 }

@@ -16,6 +16,10 @@ export const limits = {
   devicesPerCommit: 256,
   /** Accounts in one roster. */
   accountsPerConversation: 512,
+  /** A conversation's name, in UTF-8. */
+  nameBytes: 256,
+  /** A conversation's picture: a thumbnail of at most 96 by 96 points. */
+  pictureBytes: 16 * 1024,
   /** Capsules of one bucket, which is quorums of one policy. */
   capsulesPerBucket: 16,
   /** Items in one frame of delivery. */

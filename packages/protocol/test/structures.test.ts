@@ -92,7 +92,11 @@ test("DEL-05: recorded names a policy and sealed names none; absence is an error
 });
 
 test("joining, leaf identity and sealed bucket have one encoding", () => {
-  assertDecoder(encodeJoining({ startBucket: 900, rosterKey: filled(32, 1) }), decodeJoining, encodeJoining);
+  assertDecoder(
+    encodeJoining({ startBucket: 900, rosterKey: filled(32, 1), state: filled(5, 2) }),
+    decodeJoining,
+    encodeJoining,
+  );
   assertDecoder(encodeLeafIdentity(device), decodeLeafIdentity, encodeLeafIdentity);
   const bucket = { label: utf8("label"), capsules: [filled(128, 1), filled(128, 2)] };
   assertDecoder(encodeSealedBucket(bucket), decodeSealedBucket, encodeSealedBucket);

@@ -49,6 +49,7 @@ const calls: CrewCalls = {
   async converse(person, conversationClass, members) {
     return clientOf(person).createConversation({
       class: conversationClass,
+      name: conversationClass === "recorded" ? "On the record" : "Off the record",
       members: members.map(asAccountId),
     });
   },

@@ -14,4 +14,15 @@ export {
   type PartSemantics,
   type SinglePart,
 } from "./mimi-content.ts";
+export {
+  decodeSharedState,
+  encodeSharedState,
+  readStanding,
+  standingFields,
+  stateMessage,
+  stateOf,
+  type Role,
+  type SharedState,
+  type Standing,
+} from "./shared-state.ts";
 export { textMessage, textOf, type TextMessage } from "./text-message.ts";

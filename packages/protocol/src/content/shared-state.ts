@@ -1,0 +1,126 @@
+import { compareBytes, utf8 } from "../bytes.ts";
+import { decodeCbor, FieldReader, type CborValue } from "../cbor.ts";
+import { encodeCbor } from "../cbor-encoder.ts";
+import { ProtocolError } from "../errors.ts";
+import { asAccountId, type AccountId } from "../identifiers.ts";
+import { limits } from "../limits.ts";
+import { dispositions, type MimiContent } from "./mimi-content.ts";
+
+const STATE = "portcullis/state/v1";
+const WHAT = "shared state";
+const CONTENT_TYPE = "application/portcullis-state";
+const ROLES = ["owner", "admin"] as const;
+
+/** Whoever is not listed is a `member`. */
+export type Role = (typeof ROLES)[number] | "member";
+
+/** Who may do what, and who has said that it leaves. */
+export interface Standing {
+  /** Owners and admins, each account once. */
+  readonly roles: readonly { readonly accountId: AccountId; readonly role: Exclude<Role, "member"> }[];
+  /** To be removed by whoever comes first. */
+  readonly leaving: readonly AccountId[];
+}
+
+/** What the members of a conversation share beside its messages. A new one names the one that it follows. */
+export interface SharedState extends Standing {
+  /** 0 for the first. */
+  readonly version: number;
+  /** 32 bytes: SHA-256 of the encoded state before; absent in the first. */
+  readonly previous?: Uint8Array;
+  readonly name: string;
+  /** An image of at most `limits.pictureBytes`. */
+  readonly picture?: Uint8Array;
+}
+
+/** The state's one encoding: accounts stand in the order of their bytes. */
+export function encodeSharedState(state: SharedState): Uint8Array {
+  return encodeCbor([
+    STATE,
+    state.version,
+    state.previous ?? null,
+    state.name,
+    state.picture ?? null,
+    ...standingFields(state),
+  ]);
+}
+
+/** @throws ProtocolError DECODE_* */
+export function decodeSharedState(bytes: Uint8Array): SharedState {
+  const reader = new FieldReader(decodeCbor(bytes, WHAT), WHAT, 7);
+  reader.constant(STATE);
+  const version = reader.integer();
+  const previous = reader.optionalBytes(32);
+  const name = reader.text();
+  const picture = reader.optionalBytes();
+  if (utf8(name).length > limits.nameBytes || (picture?.length ?? 0) > limits.pictureBytes)
+    throw new ProtocolError("DECODE_LENGTH", { what: WHAT });
+  if ((version === 0) !== (previous === undefined)) throw new ProtocolError("DECODE_SHAPE", { what: WHAT });
+  return {
+    version,
+    ...(previous && { previous }),
+    name,
+    ...(picture && { picture }),
+    ...readStanding(reader),
+  };
+}
+
+/** The two fields of a standing, for whoever stores one. */
+export function standingFields({ roles, leaving }: Standing): CborValue[] {
+  return [
+    roles
+      .toSorted((a, b) => compareBytes(a.accountId, b.accountId))
+      .map(({ accountId, role }) => [accountId, role]),
+    leaving.toSorted(compareBytes),
+  ];
+}
+
+/** @throws ProtocolError DECODE_* */
+export function readStanding(reader: FieldReader): Standing {
+  const roles = reader.list((value) => {
+    const fields = new FieldReader(value, WHAT, 2);
+    return { accountId: asAccountId(fields.bytes()), role: fields.oneOf(ROLES) };
+  }, limits.accountsPerConversation);
+  const leaving = reader.list((value) => {
+    if (!(value instanceof Uint8Array)) throw new ProtocolError("DECODE_SHAPE", { what: WHAT });
+    return asAccountId(value);
+  }, limits.accountsPerConversation);
+  checkOrder(roles.map(({ accountId }) => accountId));
+  checkOrder(leaving);
+  return { roles, leaving };
+}
+
+function checkOrder(accounts: readonly AccountId[]): void {
+  for (const [i, account] of accounts.slice(1).entries())
+    if (compareBytes(accounts[i] as AccountId, account) >= 0)
+      throw new ProtocolError("DECODE_NOT_CANONICAL", { what: WHAT });
+}
+
+/** Content that says what the conversation's state is from now on; nothing of it is rendered. */
+export function stateMessage(input: {
+  /** 16 random bytes. */
+  readonly salt: Uint8Array;
+  readonly state: SharedState;
+  readonly senderUri: string;
+  readonly roomUri: string;
+}): MimiContent {
+  const { salt, state, senderUri, roomUri } = input;
+  return {
+    salt,
+    topicId: new Uint8Array(0),
+    extensions: { senderUri, roomUri, other: new Map() },
+    nestedPart: {
+      disposition: dispositions.session,
+      language: "",
+      cardinality: "single",
+      contentType: CONTENT_TYPE,
+      content: encodeSharedState(state),
+    },
+  };
+}
+
+/** The state that a content sets; undefined for other content. @throws ProtocolError DECODE_* */
+export function stateOf({ nestedPart: part }: MimiContent): SharedState | undefined {
+  if (part.cardinality !== "single" || part.contentType !== CONTENT_TYPE) return undefined;
+  return decodeSharedState(part.content);
+}
