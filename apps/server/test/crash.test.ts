@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { sha256 } from "@portcullis/crypto";
 import { toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
 import { DemonstrationClockWriter } from "@portcullis/store";
 import { faultFrom } from "../src/fault.ts";
@@ -20,6 +21,8 @@ class Story {
   readonly #room: ServerRoom;
   readonly #devices = new Map<string, TestDevice>();
   readonly #conversationId = random(32) as ConversationId;
+  readonly #hash = toBase64Url(random(32));
+  readonly #authenticator = random(32);
   #commit: ReturnType<typeof commitFrame> | undefined;
   readonly #frames = Array.from({ length: MESSAGES }, () => messageFrame(this.#conversationId, 1));
 
@@ -38,6 +41,9 @@ class Story {
       { jws: await signedPolicy(examplePolicy(room)) },
       room.server.operatorToken,
     );
+    const invite = { inviteHash: this.#hash, uses: 1, lifetimeSeconds: 60 };
+    await this.#call("/v1/invites", invite, room.server.operatorToken);
+    await this.#recover(alice, token);
     const conversation = { conversationId: toBase64Url(this.#conversationId), class: "sealed" };
     await this.#call("/v1/conversations", conversation, token, "CONVERSATION_EXISTS");
     const stream = await room.connect(alice);
@@ -52,6 +58,17 @@ class Story {
     assert.equal(items.length, MESSAGES, "none is lost, none comes twice");
     receiver.send({ type: "cursor", conversationId: this.#conversationId, sequence: MESSAGES + 1 });
     await this.#call("/v1/key-packages/claim", { accounts: [toBase64Url(bob.accountId)] }, token);
+  }
+
+  /** A try with the right code once it is set. */
+  async #recover({ accountId }: TestDevice, token: string): Promise<void> {
+    const authenticatorHash = toBase64Url(sha256(this.#authenticator));
+    const recovery = { version: 1, sealed: "AAAA", authenticatorHash };
+    const set = await this.#room.call("PUT", "/v1/recovery", recovery, token);
+    if (set.status !== 200) assert.equal(set.body["code"], "RECOVERY_NOT_NEXT");
+    const path = `/v1/accounts/${toBase64Url(accountId)}/recovery`;
+    const shown = await this.#room.call("POST", path, { authenticator: toBase64Url(this.#authenticator) });
+    assert.deepEqual(shown.body, { sealed: "AAAA" });
   }
 
   async #account(handle: string): Promise<TestDevice> {
