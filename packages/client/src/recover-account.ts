@@ -1,14 +1,7 @@
 import { generateSigningKey } from "@portcullis/crypto";
 import { signDeviceList, type VerifiedDeviceList } from "@portcullis/ledger/identity";
 import type { WitnessPolicy } from "@portcullis/ledger/verify";
-import {
-  asDeviceId,
-  equalBytes,
-  fromBase64Url,
-  prepareHandle,
-  type AccountId,
-  type Random,
-} from "@portcullis/protocol";
+import { asDeviceId, equalBytes, fromBase64Url, prepareHandle, type Random } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
 import { ownDeviceList } from "./own-devices.ts";

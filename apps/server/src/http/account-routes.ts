@@ -131,11 +131,14 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     schema: { response: { 200: strict({ devices: Type.Array(OwnDevice) }) } },
     handler: async (request) => {
       const { accountId } = await callerOf(request, context, "device");
-      const devices = (await store.accounts.devices(accountId)).map(({ deviceId, lastSeenDay }) => ({
-        deviceId: toBase64Url(deviceId),
-        ...(lastSeenDay !== null && { lastSeenDay }),
-      }));
-      return { devices };
+      const devices = await store.accounts.devices(accountId);
+      return {
+        devices: devices.map(({ deviceId, lastSeenDay }) =>
+          lastSeenDay === null
+            ? { deviceId: toBase64Url(deviceId) }
+            : { deviceId: toBase64Url(deviceId), lastSeenDay },
+        ),
+      };
     },
   });
 
