@@ -3,8 +3,10 @@ import { after, before, test } from "node:test";
 import { randomBytes } from "node:crypto";
 import { acceptInvite, createOperatorInvite, type Platform, type PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
+import { toBase64Url } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account-record.ts";
+import { meddle } from "./meddling.ts";
 import { FailingStore } from "./failing-store.ts";
 import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
@@ -65,9 +67,17 @@ async function joinWithCode(handle: string): Promise<{ lost: PortcullisClient; c
 
 test("ACN-26: with its recovery code the account comes back on a new device, and the lost one is out", async () => {
   const { lost, code } = await joinWithCode("dora");
+  const day = new Date().toISOString().slice(0, 10);
+  const [first, ...others] = await lost.devices();
+  assert.deepEqual([first?.deviceId, first?.current, others], [lost.deviceId, true, []]);
+  assert.ok((first?.lastSeen ?? "") >= day);
   const dora = await room.recover("dora", code, { storeName: "dora's new telephone" });
   assert.deepEqual(dora.accountId, lost.accountId);
   assert.notDeepEqual(dora.deviceId, lost.deviceId);
+  assert.deepEqual(
+    (await dora.devices()).map(({ deviceId }) => deviceId),
+    [dora.deviceId],
+  );
   await assert.rejects(lost.createInvite(), { code: "CLIENT_SERVER_UNREACHABLE" }, "its session is over");
   const eve = await room.join("eve");
   const talk = await eve.createConversation({ class: "recorded", members: [dora.accountId] });
@@ -80,6 +90,22 @@ test("ACN-26: with its recovery code the account comes back on a new device, and
   await eve.caughtUp(talk, sequence);
   assert.equal((await eve.history(talk)).at(-1)?.text, "it is me again");
   await lost.close();
+});
+
+test("ACN-30: a device that only the server knows of is not shown, and a list that is not in the log is refused", async () => {
+  const meddler = meddle();
+  const ivy = await room.join("ivy", { platform: meddler.platform });
+  const stranger = { deviceId: "AAAAAAAAAAAAAAAAAAAAAA", lastSeenDay: 1 };
+  meddler.answer = async (path, response) =>
+    path === "/v1/devices" ? Response.json({ devices: [stranger] }) : response;
+  assert.deepEqual(await ivy.devices(), [{ deviceId: ivy.deviceId, current: true, lastSeen: undefined }]);
+  meddler.answer = async (path, response) =>
+    path.endsWith("/devices") && path !== "/v1/devices" ? proofOf("ann") : response;
+  const proofOf = async (handle: string): Promise<Response> => {
+    const accountId = await ivy.findAccount(handle);
+    return fetch(`${room.server.url}/v1/accounts/${toBase64Url(accountId!)}/devices`);
+  };
+  await assert.rejects(ivy.devices(), { code: "CLIENT_DEVICE_UNKNOWN" });
 });
 
 test("ACN-23: a wrong code gives nothing away and leaves the account as it was", async () => {

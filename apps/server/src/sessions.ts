@@ -21,7 +21,8 @@ import { ServerError } from "./errors.ts";
 import type { PolicyState } from "./policy-state.ts";
 
 const CHALLENGE_MS = 60_000;
-const SESSION_MS = 24 * 3600 * 1000;
+const DAY_MS = 24 * 3600 * 1000;
+const SESSION_MS = DAY_MS;
 const MOST_CHALLENGES = 10_000;
 const SECRET_BYTES = 32;
 
@@ -83,6 +84,9 @@ export class Sessions {
     }
     const token = toBase64Url(random(SECRET_BYTES));
     const expiresAtMs = nowMs + SESSION_MS;
+    const caller = readSubject(request.subject);
+    if (caller.kind === "device")
+      await store.accounts.seen(caller.accountId, caller.deviceId, Math.floor(nowMs / DAY_MS));
     const subject = utf8(JSON.stringify(request.subject));
     await store.sessions.add({ tokenHash: sha256(utf8(token)), subject, expiresAtMs });
     return { token, expiresAtMs };

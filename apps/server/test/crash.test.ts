@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { signOrder, type Order } from "@portcullis/access";
-import { generateSigningKey } from "@portcullis/crypto";
+import { generateSigningKey, sha256 } from "@portcullis/crypto";
 import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
 import { asDeviceId, toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
 import { DemonstrationClockWriter } from "@portcullis/store";
@@ -23,6 +23,8 @@ class Story {
   readonly #room: ServerRoom;
   readonly #devices = new Map<string, TestDevice>();
   readonly #conversationId = random(32) as ConversationId;
+  readonly #hash = toBase64Url(random(32));
+  readonly #authenticator = random(32);
   #commit: ReturnType<typeof commitFrame> | undefined;
   #received = false;
   #nextList: Uint8Array | undefined;
@@ -45,6 +47,9 @@ class Story {
       { jws: await signedPolicy(examplePolicy(room)) },
       room.server.operatorToken,
     );
+    const invite = { inviteHash: this.#hash, uses: 1, lifetimeSeconds: 60 };
+    await this.#call("/v1/invites", invite, room.server.operatorToken);
+    await this.#recover(alice, token);
     const conversation = { conversationId: toBase64Url(this.#conversationId), class: "sealed" };
     await this.#call("/v1/conversations", conversation, token, "CONVERSATION_EXISTS");
     const stream = await room.connect(alice);
@@ -93,6 +98,17 @@ class Story {
       body: Buffer.from(this.#batch),
     });
     if (answer.status !== 201) throw new Error(await answer.text());
+  }
+
+  /** A try with the right code once it is set. */
+  async #recover({ accountId }: TestDevice, token: string): Promise<void> {
+    const authenticatorHash = toBase64Url(sha256(this.#authenticator));
+    const recovery = { version: 1, sealed: "AAAA", authenticatorHash };
+    const set = await this.#room.call("PUT", "/v1/recovery", recovery, token);
+    if (set.status !== 200) assert.equal(set.body["code"], "RECOVERY_NOT_NEXT");
+    const path = `/v1/accounts/${toBase64Url(accountId)}/recovery`;
+    const shown = await this.#room.call("POST", path, { authenticator: toBase64Url(this.#authenticator) });
+    assert.deepEqual(shown.body, { sealed: "AAAA" });
   }
 
   async #account(handle: string): Promise<TestDevice> {

@@ -115,6 +115,21 @@ test("DEL-37: a device list comes with its place in the identity log; the next o
   assert.equal(late.body["code"], "SESSION_INVALID", "a device that is no longer listed has no say");
 });
 
+test("ACN-31: of when a device was seen the server keeps the day", async (t) => {
+  const realClock = new FixedClock("2026-03-01T23:59:59Z");
+  const writes: string[] = [];
+  const room = await ServerRoom.open(t, { realClock, fault: (point) => writes.push(point) });
+  const alice = await room.account("alice");
+  const seen = async () => (await room.call("GET", "/v1/devices", undefined, await room.token(alice))).body;
+  const deviceId = toBase64Url(alice.deviceId);
+  const day = Date.UTC(2026, 2, 1) / 86_400_000;
+  assert.deepEqual(await seen(), { devices: [{ deviceId, lastSeenDay: day }] });
+  await seen();
+  assert.equal(writes.filter((point) => point === "seen.after").length, 1, "one write a day");
+  realClock.advance(1000);
+  assert.deepEqual(await seen(), { devices: [{ deviceId, lastSeenDay: day + 1 }] });
+});
+
 test("DEL-38: a KeyPackage is given out once, and all of a request or none", async (t) => {
   const room = await ServerRoom.open(t);
   const [alice, bob, carol] = [await room.account("a"), await room.account("b"), await room.account("c")];
@@ -193,6 +208,7 @@ test("DEL-40: each call is for those whom it is for", async (t) => {
     ["POST", "/v1/ledger/entries", { opening: "" }, [device]],
     ["GET", "/v1/ledger/openings?from=0", undefined, [device]],
     ["POST", "/v1/invites", { inviteHash: hash, uses: 1, lifetimeSeconds: 60 }, [device, court]],
+    ["GET", "/v1/devices", undefined, [court, operator]],
     ["GET", "/v1/recovery", undefined, [court, operator]],
     ["PUT", "/v1/recovery", { version: 1, sealed: "AA", authenticatorHash: hash }, [court, operator]],
     ["POST", "/v1/orders", { jws: "", sealedNotices: [] }, [device, court]],

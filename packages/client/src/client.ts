@@ -22,6 +22,7 @@ import type { ClientEvents, Counters } from "./host.ts";
 import { makeInvite, type InviteTerms } from "./invite.ts";
 import { readNotices, type ReadNotice } from "./notices.ts";
 import type { Accepted } from "./outbox.ts";
+import { ownDevices, type OwnDevice } from "./own-devices.ts";
 import type { Platform } from "./platform.ts";
 import { identityPolicyOf, type TrustConfig } from "./provider.ts";
 import { makeRecoveryCode, takeAccountBack } from "./recover-account.ts";
@@ -181,6 +182,15 @@ export class PortcullisClient {
   async createInvite(terms: InviteTerms = {}): Promise<string> {
     const { account, random, trust } = this.#session;
     return makeInvite(this.#api, await this.#api.token(account), { trust, random, terms });
+  }
+
+  /**
+   * The devices of this account. One that its owner does not know is an alarm: whoever holds the account key listed it.
+   * @throws ClientError CLIENT_SERVER_…; LedgerError when the list does not stand in the witnessed log
+   */
+  devices(): Promise<OwnDevice[]> {
+    const { account, provider } = this.#session;
+    return ownDevices(this.#api, account, provider.identityPolicy);
   }
 
   /**

@@ -1,21 +1,10 @@
 import { generateSigningKey } from "@portcullis/crypto";
-import {
-  decodeDeviceProof,
-  signDeviceList,
-  verifyDeviceProof,
-  type VerifiedDeviceList,
-} from "@portcullis/ledger/identity";
+import { signDeviceList, type VerifiedDeviceList } from "@portcullis/ledger/identity";
 import type { WitnessPolicy } from "@portcullis/ledger/verify";
-import {
-  asDeviceId,
-  equalBytes,
-  fromBase64Url,
-  prepareHandle,
-  type AccountId,
-  type Random,
-} from "@portcullis/protocol";
+import { asDeviceId, equalBytes, fromBase64Url, prepareHandle, type Random } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
 import { ClientError } from "./errors.ts";
+import { ownDeviceList } from "./own-devices.ts";
 import { openRecovery, recoveryKeys, sealRecovery, type Recovered } from "./recovery-blob.ts";
 import { formatRecoveryCode, makeRecoverySecret, parseRecoveryCode } from "./recovery-code.ts";
 import type { ServerApi } from "./server-api.ts";
@@ -56,7 +45,7 @@ export async function takeAccountBack(input: {
   if (accountId === undefined) throw new ClientError("CLIENT_ACCOUNT_UNKNOWN", { handle });
   const { sealing, authenticator } = recoveryKeys(secret, accountId);
   const recovered = openRecovery(await api.fetchRecovery(accountId, authenticator), accountId, sealing);
-  const stands = await currentList(api, accountId, identityPolicy);
+  const stands = await ownDeviceList(api, accountId, identityPolicy);
   const { deviceId, deviceKey } =
     begun && equalBytes(begun.accountId, accountId) ? begun : freshDevice(random);
   const devices = [{ deviceId, signatureKey: deviceKey.publicKey }];
@@ -105,15 +94,4 @@ function nextList(
     devices,
     previous: stands.hash,
   });
-}
-
-async function currentList(
-  api: ServerApi,
-  accountId: AccountId,
-  identityPolicy: WitnessPolicy,
-): Promise<VerifiedDeviceList & { readonly signedList: Uint8Array }> {
-  const proof = decodeDeviceProof(await api.devices(accountId));
-  const list = verifyDeviceProof(proof, identityPolicy);
-  if (!equalBytes(list.accountId, accountId)) throw new ClientError("CLIENT_DEVICE_UNKNOWN");
-  return { ...list, signedList: proof.signedList };
 }

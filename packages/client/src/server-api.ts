@@ -21,6 +21,7 @@ import {
   type InviteRequest,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
+  type OwnDevicesAnswer,
   type PolicyId,
   type RecoveryAnswer,
   type RecoveryAttempt,
@@ -134,6 +135,17 @@ export class ServerApi {
   async replaceDevices({ accountId, signedDeviceList }: AccountRecord): Promise<void> {
     const request: DevicesRequest = { deviceList: toBase64Url(signedDeviceList) };
     await this.#ask("PUT", `/v1/accounts/${toBase64Url(accountId)}/devices`, request);
+  }
+
+  /** When the account's devices were last seen, in days since 1970, by device id as text. */
+  async lastSeenDays(account: AccountRecord): Promise<ReadonlyMap<string, number>> {
+    const token = await this.token(account);
+    const { devices } = await this.#ask<OwnDevicesAnswer>("GET", "/v1/devices", undefined, token);
+    return new Map(
+      devices.flatMap(({ deviceId, lastSeenDay }) =>
+        lastSeenDay === undefined ? [] : [[deviceId, lastSeenDay] as const],
+      ),
+    );
   }
 
   /** 0 when there is no recovery code. */

@@ -97,6 +97,15 @@ export interface DevicesRequest {
   readonly deviceList: string;
 }
 
+/** GET /v1/devices: those of the caller's account. */
+export interface OwnDevicesAnswer {
+  readonly devices: readonly {
+    readonly deviceId: string;
+    /** Days since 1970; absent for a device that never opened a session. */
+    readonly lastSeenDay?: number;
+  }[];
+}
+
 /** GET /v1/recovery: 0 when the account has no recovery code. */
 export interface RecoveryVersionAnswer {
   readonly version: number;

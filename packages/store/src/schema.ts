@@ -69,6 +69,8 @@ export interface DeviceTable {
   accountId: AccountId;
   deviceId: DeviceId;
   signatureKey: Uint8Array;
+  /** Days since 1970: the last on which it opened a session. Null when it never did. */
+  lastSeenDay: number | null;
 }
 
 export interface KeyPackageTable {

@@ -22,6 +22,7 @@ import {
   type DevicesAnswer,
   type DevicesRequest,
   type KeyPackagesRequest,
+  type OwnDevicesAnswer,
 } from "@portcullis/protocol";
 import type { AccountOutcome, NewDeviceList, StoredDeviceList } from "@portcullis/store";
 import { Type } from "typebox";
@@ -120,6 +121,24 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
         throw new ServerError("DEVICE_LIST_NOT_NEXT");
       identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
       return { accountId: params.accountId };
+    },
+  });
+
+  const OwnDevice = strict({ deviceId: Bytes, lastSeenDay: Type.Optional(Type.Integer()) });
+  application.route<{ Reply: OwnDevicesAnswer }>({
+    method: "GET",
+    url: "/v1/devices",
+    schema: { response: { 200: strict({ devices: Type.Array(OwnDevice) }) } },
+    handler: async (request) => {
+      const { accountId } = await callerOf(request, context, "device");
+      const devices = await store.accounts.devices(accountId);
+      return {
+        devices: devices.map(({ deviceId, lastSeenDay }) =>
+          lastSeenDay === null
+            ? { deviceId: toBase64Url(deviceId) }
+            : { deviceId: toBase64Url(deviceId), lastSeenDay },
+        ),
+      };
     },
   });
 

@@ -17,7 +17,7 @@ export type AccountOutcome =
 
 /** One version of an account's device list, with the entry that goes into the identity log in the same transaction. */
 export interface NewDeviceList extends StoredDeviceList {
-  readonly devices: readonly Omit<Device, "accountId">[];
+  readonly devices: readonly Omit<Device, "accountId" | "lastSeenDay">[];
 }
 
 /** Who has an account, with which handle and devices; every version of every signed device list. */
@@ -108,6 +108,20 @@ export class Accounts {
       .execute();
   }
 
+  /** At most one write a day for each device. */
+  async seen(accountId: AccountId, deviceId: DeviceId, day: number): Promise<void> {
+    const device = await this.device(accountId, deviceId);
+    if (device === undefined || device.lastSeenDay === day) return;
+    await this.#connection.durably("seen", async (transaction) => {
+      await transaction
+        .updateTable("devices")
+        .set({ lastSeenDay: day })
+        .where("accountId", "=", accountId)
+        .where("deviceId", "=", deviceId)
+        .execute();
+    });
+  }
+
   async devices(accountId: AccountId): Promise<Device[]> {
     return await this.#connection.query
       .selectFrom("devices")
@@ -142,7 +156,7 @@ async function insertList(transaction: Transaction<Schema>, list: NewDeviceList)
   for (const device of devices) {
     await transaction
       .insertInto("devices")
-      .values({ accountId, ...device })
+      .values({ accountId, ...device, lastSeenDay: null })
       .onConflict((conflict) =>
         conflict.columns(["accountId", "deviceId"]).doUpdateSet({ signatureKey: device.signatureKey }),
       )

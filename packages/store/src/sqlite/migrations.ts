@@ -167,5 +167,7 @@ export const migrations: readonly string[] = [
     tries INTEGER NOT NULL,
     tries_day INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE devices ADD COLUMN last_seen_day INTEGER;
   `,
 ];
