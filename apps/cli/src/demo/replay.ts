@@ -5,8 +5,8 @@ import { LONG_TRANSCRIPT, type Transcript, type TranscriptMessage } from "./tran
 
 export interface ReplayOptions {
   readonly transcript: Transcript;
-  readonly crew: Crew;
-  readonly clock: DemonstrationClockWriter;
+  readonly crew: Pick<Crew, "by" | "each">;
+  readonly clock: Pick<DemonstrationClockWriter, "now" | "set">;
   readonly conversations: readonly ConversationId[];
   readonly bucketSeconds: number;
   readonly onProgress: (sent: number) => void;
@@ -85,7 +85,7 @@ class Window {
 }
 
 async function caughtUp(
-  crew: Crew,
+  crew: ReplayOptions["crew"],
   conversations: readonly ConversationId[],
   sequences: readonly number[],
 ): Promise<void> {
