@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { createOperatorInvite } from "@portcullis/client";
+import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./errors.ts";
 
 const usage = `usage: portcullis invite [--server URL] [--data DIR] [--uses N] [--days N]
@@ -37,20 +37,16 @@ export async function invite(args: readonly string[]): Promise<number> {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        server: { type: "string", default: "http://127.0.0.1:8448" },
-        data: { type: "string", default: "data/server" },
-        uses: { type: "string", default: "1" },
-        days: { type: "string", default: "7" },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new CliError("CLI_OPTION", { problem: error instanceof Error ? error.message : String(error) });
-  }
+  return parseCommandLine({
+    args: [...args],
+    options: {
+      server: { type: "string", default: "http://127.0.0.1:8448" },
+      data: { type: "string", default: "data/server" },
+      uses: { type: "string", default: "1" },
+      days: { type: "string", default: "7" },
+      help: { type: "boolean", default: false },
+    },
+  }).values;
 }
 
 function operatorTokenIn(directory: string): string {

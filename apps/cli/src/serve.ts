@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { jsonLog, runServer } from "@portcullis/server";
+import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./errors.ts";
 
 const usage = `usage: portcullis serve --provider HOST [--data DIR] [--port N] [--host ADDRESS] [--witness VKEY=URL ...]
@@ -41,22 +41,18 @@ export async function serve(args: readonly string[]): Promise<number> {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        provider: { type: "string" },
-        data: { type: "string", default: "data/server" },
-        port: { type: "string", default: "8448" },
-        host: { type: "string", default: "127.0.0.1" },
-        witness: { type: "string", multiple: true, default: [] },
-        "members-invite": { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    throw new CliError("CLI_OPTION", { problem: error instanceof Error ? error.message : String(error) });
-  }
+  return parseCommandLine({
+    args: [...args],
+    options: {
+      provider: { type: "string" },
+      data: { type: "string", default: "data/server" },
+      port: { type: "string", default: "8448" },
+      host: { type: "string", default: "127.0.0.1" },
+      witness: { type: "string", multiple: true, default: [] },
+      "members-invite": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
 }
 
 function cosigner(text: string): { vkey: string; url: string } {

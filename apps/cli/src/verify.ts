@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { parseArgs } from "node:util";
 import { parseTrust, verifyEvidence } from "@portcullis/access/evidence";
+import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./errors.ts";
 
 const usage = `usage: portcullis verify BUNDLE [--trust FILE]
@@ -30,15 +30,11 @@ export async function verify(args: readonly string[]): Promise<number> {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { trust: { type: "string" }, help: { type: "boolean", default: false } },
-    });
-  } catch (error) {
-    throw new CliError("CLI_OPTION", { problem: error instanceof Error ? error.message : String(error) });
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: { trust: { type: "string" }, help: { type: "boolean", default: false } },
+  });
 }
 
 /** Every file of the bundle by its path with forward slashes. */

@@ -21,7 +21,7 @@ import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
 import { makeInvite, type InviteTerms } from "./invite.ts";
 import { readNotices, type ReadNotice } from "./notices.ts";
-import type { Accepted } from "./outbox.ts";
+import type { Accepted } from "./outbox-held.ts";
 import { ownDevices, type OwnDevice } from "./own-devices.ts";
 import type { Platform } from "./platform.ts";
 import { identityPolicyOf, type TrustConfig } from "./provider.ts";

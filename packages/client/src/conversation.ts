@@ -20,7 +20,8 @@ import type { Host } from "./host.ts";
 import { Lane } from "./lane.ts";
 import { MessageIntake } from "./message-intake.ts";
 import type { Addition, OutboxEntry } from "./outbox-entry.ts";
-import { Outbox, type Accepted } from "./outbox.ts";
+import type { Accepted } from "./outbox-held.ts";
+import { Outbox } from "./outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
 import { removeLeaving, repeatState } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
@@ -361,7 +362,7 @@ export class Conversation {
           rosterKey: epoch.nextRosterKey,
           bucketSeconds: this.#host.provider.bucketSeconds,
         });
-        this.#states?.checkCommit(summary);
+        this.#states?.demandRight(summary.committer.accountId, summary);
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);

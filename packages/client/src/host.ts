@@ -12,9 +12,12 @@ import type {
 import type { AccountRecord } from "./account-record.ts";
 import type { ConversationMessage } from "./conversation-message.ts";
 import type { Freeze } from "./conversation-record.ts";
+import type { Epoch } from "./epoch.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { KeyPackageSupply } from "./key-package-supply.ts";
 import type { Provider } from "./provider.ts";
+import type { SecretNames } from "./secret-names.ts";
+import type { StateKeeper } from "./state-keeper.ts";
 import type { StoreChange } from "./store.ts";
 
 /** What happens, told after it is durable. */
@@ -96,4 +99,16 @@ export interface Host {
   stop(error: unknown): void;
   /** Runs a task later, unless the client is closed by then. */
   later(delayMs: number, task: () => void): void;
+}
+
+/** What the outbox asks of its conversation. All its methods run in the conversation's lane. */
+export interface OutboxOwner {
+  readonly id: ConversationId;
+  readonly names: SecretNames;
+  /** The epoch, while things can be sent in it. */
+  readonly sendingEpoch: Epoch | undefined;
+  readonly states: StateKeeper | undefined;
+  /** The server's latest time of acceptance that was seen. */
+  readonly latestMs: number;
+  run(task: () => Promise<void>): void;
 }

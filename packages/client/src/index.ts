@@ -14,7 +14,7 @@ export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
 export type { ClientEvents, Counters } from "./host.ts";
 export { acceptInvite, createOperatorInvite, type AcceptedInvite, type InviteTerms } from "./invite.ts";
 export type { ReadNotice } from "./notices.ts";
-export type { Accepted } from "./outbox.ts";
+export type { Accepted } from "./outbox-held.ts";
 export type { OwnDevice } from "./own-devices.ts";
 export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./provider.ts";

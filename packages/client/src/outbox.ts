@@ -5,7 +5,6 @@ import {
   equalBytes,
   PortcullisError,
   type BucketStart,
-  type ConversationId,
   type Item,
   type MessageId,
   type Receipt,
@@ -13,49 +12,16 @@ import {
 import { buildCommit, isMoot } from "./commit-build.ts";
 import type { Epoch } from "./epoch.ts";
 import { ClientError } from "./errors.ts";
-import type { Answer, Host } from "./host.ts";
-import { encodeOutboxEntry, type CommitAttempt, type Intent, type OutboxEntry } from "./outbox-entry.ts";
+import type { Answer, Host, OutboxOwner } from "./host.ts";
+import type { CommitAttempt, Intent, OutboxEntry } from "./outbox-entry.ts";
 import { frameOf } from "./outbox-frame.ts";
+import { hold, storeEntry, type Accepted, type Held } from "./outbox-held.ts";
 import { sealMessage } from "./seal-message.ts";
-import type { SecretNames } from "./secret-names.ts";
-import type { StateKeeper } from "./state-keeper.ts";
 import type { StoreChange } from "./store.ts";
 
 const LONGEST_EPOCH_MS = 7 * 24 * 3600 * 1000;
 const MESSAGES_PER_WRITE = 64;
 const RETRY_MS = 250;
-
-/** Where the server put something. */
-export interface Accepted {
-  readonly sequence: number;
-  readonly acceptedAtMs: number;
-}
-
-/** `waiting`: to be encrypted. `sent`: its attempt is on the way. `accepted`: answered; its item is still to come. */
-interface Held {
-  readonly place: number;
-  entry: OutboxEntry;
-  state: "waiting" | "sent" | "accepted";
-  stored: boolean;
-  /** Not to be tried before this epoch: the server has a newer one than we. */
-  notBeforeEpoch: number;
-  /** Answers to any other ticket come too late. */
-  ticket: object | undefined;
-  receipt: Receipt | undefined;
-  readonly outcome: PromiseWithResolvers<Accepted>;
-}
-
-/** What the outbox asks of its conversation. All its methods run in the conversation's lane. */
-export interface OutboxOwner {
-  readonly id: ConversationId;
-  readonly names: SecretNames;
-  /** The epoch, while things can be sent in it. */
-  readonly sendingEpoch: Epoch | undefined;
-  readonly states: StateKeeper | undefined;
-  /** The server's latest time of acceptance that was seen. */
-  readonly latestMs: number;
-  run(task: () => Promise<void>): void;
-}
 
 /**
  * What one conversation still has to send, in order. An attempt is stored together with the ratchet that it used
@@ -70,7 +36,6 @@ export class Outbox {
   #acceptedRecords: RecordChain = recordChainStart;
   /** The bucket whose label and capsules went along with a message, as "epoch/bucket". */
   #uploaded = "";
-
   /** The epoch that our Commit on the way would begin. Secret. */
   #pending: Uint8Array | undefined;
 
@@ -430,21 +395,4 @@ export class Outbox {
     const bucketStart = bucketStartAt(this.#nowMs(), this.#host.provider.bucketSeconds);
     return Math.max(bucketStart, epoch?.oldestBucket ?? 0);
   }
-}
-
-function hold(place: number, entry: OutboxEntry, stored: boolean): Held {
-  return {
-    place,
-    entry,
-    state: entry.attempt === undefined ? "waiting" : "sent",
-    stored,
-    notBeforeEpoch: 0,
-    ticket: undefined,
-    receipt: undefined,
-    outcome: Promise.withResolvers<Accepted>(),
-  };
-}
-
-function storeEntry({ place, entry }: Held): StoreChange {
-  return { put: "outbox", order: place, value: encodeOutboxEntry(entry) };
 }

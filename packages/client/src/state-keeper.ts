@@ -1,4 +1,4 @@
-import type { CommitSummary, Member } from "@portcullis/mls";
+import type { Member } from "@portcullis/mls";
 import { decodeSharedState, type SharedState, type Standing } from "@portcullis/protocol/content";
 import { equalBytes, type AccountId } from "@portcullis/protocol";
 import { ClientError } from "./errors.ts";
@@ -73,17 +73,12 @@ export class StateKeeper {
   }
 
   /** @throws ClientError CLIENT_COMMIT_ROLE unless the roles permit it that the epoch began with, or those of now (GRP-11) */
-  checkCommit({ committer, added, removed }: Pick<CommitSummary, "committer" | "added" | "removed">): void {
-    this.demandRight(committer.accountId, { added, removed });
-  }
-
-  /** @throws ClientError CLIENT_COMMIT_ROLE */
   demandRight(
-    account: AccountId,
-    wanted: { readonly added: readonly HasAccount[]; readonly removed: readonly HasAccount[] },
+    committer: AccountId,
+    done: { readonly added: readonly HasAccount[]; readonly removed: readonly HasAccount[] },
   ): void {
     const { state, standing } = this.#kept;
-    if (!mayCommit(state, account, wanted) && !mayCommit(standing, account, wanted))
+    if (!mayCommit(state, committer, done) && !mayCommit(standing, committer, done))
       throw new ClientError("CLIENT_COMMIT_ROLE");
   }
 

@@ -82,11 +82,11 @@ test("GRP-11: a Commit is judged by the roles of its epoch's beginning, or by th
   const keeper = StateKeeper.begun(state);
   const adds = { committer: member(2), added: [member(5)], removed: [] };
   keeper.take(owner, changed(state, { accountId: admin, role: "member" }), members);
-  keeper.checkCommit(adds);
+  keeper.demandRight(adds.committer.accountId, adds);
   keeper.beginEpoch(members);
-  assert.throws(() => keeper.checkCommit(adds), { code: "CLIENT_COMMIT_ROLE" });
+  assert.throws(() => keeper.demandRight(adds.committer.accountId, adds), { code: "CLIENT_COMMIT_ROLE" });
   keeper.take(owner, changed(keeper.state, { accountId: admin, role: "admin" }), members);
-  keeper.checkCommit(adds);
+  keeper.demandRight(adds.committer.accountId, adds);
 });
 
 test("GRP-07: whoever is removed has no role any more and is not leaving, in the same state for everybody", () => {

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine } from "../command-line.ts";
 import { CliError } from "../errors.ts";
 
 export interface DemoOptions {
@@ -52,23 +52,19 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        transcript: { type: "string" },
-        account: { type: "string" },
-        from: { type: "string" },
-        to: { type: "string" },
-        "whole-conversation": { type: "boolean", default: false },
-        out: { type: "string", default: "out" },
-        data: { type: "string", default: "data" },
-        once: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    throw new CliError("CLI_OPTION", { problem: error instanceof Error ? error.message : String(error) });
-  }
+  return parseCommandLine({
+    args: [...args],
+    options: {
+      transcript: { type: "string" },
+      account: { type: "string" },
+      from: { type: "string" },
+      to: { type: "string" },
+      "whole-conversation": { type: "boolean", default: false },
+      out: { type: "string", default: "out" },
+      data: { type: "string", default: "data" },
+      once: { type: "boolean", default: false },
+    },
+  });
 }
 
 function instant(option: string, text: string | undefined): number {
