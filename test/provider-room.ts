@@ -43,6 +43,9 @@ export interface ProviderRoom {
   close(): Promise<void>;
 }
 
+/** An event that has not come by then never will: a test whose guard is gone fails, and does not hang. */
+const GIVE_UP_MS = 60_000;
+
 interface ClientSetting {
   readonly store: ClientStore;
   /** Another file than the handle's. */
@@ -223,8 +226,13 @@ export function nextEvent<Name extends keyof ClientEvents>(
   client: PortcullisClient,
   name: Name,
 ): Promise<ClientEvents[Name]> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      off();
+      reject(new Error(`no event "${name}" came`));
+    }, GIVE_UP_MS);
     const off = client.on(name, (event) => {
+      clearTimeout(late);
       off();
       resolve(event);
     });
