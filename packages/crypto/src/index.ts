@@ -36,3 +36,12 @@ export {
   verifyWithLabel,
   type SigningKey,
 } from "./signature.ts";
+export {
+  generateVrfKey,
+  proveVrf,
+  verifyVrf,
+  VRF_PROOF_BYTES,
+  vrfKeyFromScalar,
+  vrfKeyFromSeed,
+  type VrfKey,
+} from "./vrf.ts";
