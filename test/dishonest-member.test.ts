@@ -4,11 +4,13 @@ import { after, before, test } from "node:test";
 import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
-import { signWithLabel } from "@portcullis/crypto";
+import { generateSigningKey, sha256, signWithLabel } from "@portcullis/crypto";
+import { createMlsEngine } from "@portcullis/mls";
 import {
   accountUri,
   asConversationId,
   asMessageId,
+  bucketStartAt,
   conversationUri,
   encodeCommitData,
   encodeMessageData,
@@ -65,6 +67,7 @@ async function openSession(handle: string): Promise<DeviceSession> {
       random,
       keyPackages: 8,
       gatherMs: 0,
+      ownEntryMs: 600_000,
     },
     decodeAccountRecord(state.account!),
     state,
@@ -168,25 +171,28 @@ async function lie(
 async function commitLie(
   id: ConversationId,
   dee: PortcullisClient,
-  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array },
+  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array; lookup?: Uint8Array },
 ): Promise<Answer> {
   const { group, nextRosterKey } = conversationOf(id).epoch!;
   const [addition] = await mallory.claim([dee.accountId]);
   const { accountId, deviceId, keyPackage } = addition!;
   const { root } = rosterOf(nextRosterKey, [...group.members, addition!]);
   const added = [{ accountId, deviceId }];
-  const { stated, saltKey = nextRosterKey } = state({
-    added,
-    removed: [],
-    startBucket: BUCKET,
-    rosterRoot: root,
-  });
+  const startBucket = bucketStartAt(clock.now(), 900);
+  const honest = { added, removed: [], startBucket, rosterRoot: root };
+  const { lookup: honestLookup } = await mallory.devices.prove(added, startBucket);
+  const { stated, saltKey = nextRosterKey, lookup: given = honestLookup } = state(honest);
+  const lookup = stated.added.length === 0 ? undefined : given;
   const roster = rosterOf(saltKey, [...group.members, ...stated.added]);
   const { message, welcome } = await group.commit({
     add: [keyPackage],
     remove: [],
-    authenticatedData: encodeCommitData({ ...stated, rosterRoot: roster.root }),
-    joining: { startBucket: BUCKET, rosterKey: nextRosterKey },
+    authenticatedData: encodeCommitData({
+      ...stated,
+      rosterRoot: roster.root,
+      ...(lookup && { lookupHash: sha256(lookup) }),
+    }),
+    joining: { startBucket, rosterKey: nextRosterKey },
   });
   return send((requestId) => ({
     type: "commit",
@@ -196,6 +202,7 @@ async function commitLie(
     message,
     welcomes: stated.added.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome: welcome! })),
     roster: roster.salts,
+    ...(lookup && { lookup }),
   }));
 }
 
@@ -275,4 +282,41 @@ test("CLT-12: a Commit with a roster under another key freezes", async () => {
   const answer = await commitLie(id, eve, (honest) => ({ stated: honest, saltKey: random(32) }));
   assert.equal(answer.type, "accepted");
   assert.equal((await frozen).code, "CLIENT_COMMIT_ROSTER");
+});
+
+test("E5, CLT-18: a Commit that adds a device on an old lookup freezes, although the lookup was true once", async () => {
+  const id = await begin();
+  const fay = await room.join("fay");
+  const bucketThen = bucketStartAt(clock.now(), 900);
+  const { lookup: old } = await mallory.devices.prove([fay], bucketThen);
+  clock.advance(2 * 900_000);
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, fay, (honest) => ({ stated: honest, lookup: old }));
+  assert.equal(answer.type, "accepted");
+  assert.equal((await frozen).code, "LEDGER_STALE");
+  assert.equal(ann.state(id).members.length, 2);
+});
+
+test("E1, CLT-04: a Commit that adds a device which the lookup does not list freezes", async () => {
+  const id = await begin();
+  const gus = await room.join("gus");
+  const rogue = createMlsEngine({
+    provider: nodePlatform.cryptoProvider,
+    clock: { now: () => Date.now() },
+    random,
+    device: { signingKey: generateSigningKey(random), accountId: gus.accountId, deviceId: gus.deviceId },
+    validateMember: () => Promise.resolve(),
+  });
+  const { keyPackage } = await rogue.createKeyPackage();
+  // Mallory's own client would refuse it; what she trusts is her own affair.
+  mallory.devices.verify = () => Promise.resolve();
+  const claim = mallory.claim.bind(mallory);
+  mallory.claim = async (accounts) =>
+    (await claim(accounts)).map((one) => Object.assign(one, { keyPackage }));
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, gus, (honest) => ({ stated: honest }));
+  assert.equal(answer.type, "accepted");
+  const { code } = await frozen;
+  assert.equal(code, "CLIENT_DEVICE_UNKNOWN");
+  assert.equal(ann.state(id).members.length, 2);
 });

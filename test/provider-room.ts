@@ -47,6 +47,7 @@ interface ClientSetting {
   readonly trust: TrustConfig;
   readonly platform: Platform;
   readonly clock: Clock;
+  readonly ownEntryMs: number;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
@@ -71,6 +72,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
         name,
         logs: [keys.accessLog, keys.identityLog],
         random,
+        clock,
       }),
     );
   const serving = { ...options, witnesses: witnesses.map(({ url, vkey }) => ({ url, vkey })) };
@@ -81,6 +83,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     policyId,
     log: server.accessLog,
     identityLog: server.identityLog,
+    vrfKey: toBase64Url(server.vrfKey),
     witnesses: witnesses.map(({ vkey }) => vkey),
     witnessThreshold: 2,
   };

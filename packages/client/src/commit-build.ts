@@ -1,6 +1,8 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
+import { sha256 } from "@portcullis/crypto";
 import { encodeCommitData, equalBytes, type BucketStart } from "@portcullis/protocol";
 import { isSameDevice, rosterOf } from "./commit-check.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
 
@@ -21,11 +23,15 @@ export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
   return epoch.group.epoch > 0 && add.length === 0 && remove.length === 0;
 }
 
-/** A Commit on this epoch with the statement of what it does, the salts for the server, and the Welcome for those it adds. */
+/**
+ * A Commit on this epoch with the statement of what it does, the salts for the server, and for those whom it adds the
+ * Welcome and the lookup that proves their devices.
+ */
 export async function buildCommit(
   epoch: Epoch,
   intent: CommitIntent,
   startBucket: BucketStart,
+  directory: DeviceDirectory,
 ): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
   const { group, nextRosterKey: rosterKey } = epoch;
   const { add, remove } = remaining(epoch, intent);
@@ -33,7 +39,14 @@ export async function buildCommit(
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
   const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
-  const authenticatedData = encodeCommitData({ added: devices, removed, startBucket, rosterRoot: root });
+  const lookup = await proveAdded(add, startBucket, directory);
+  const authenticatedData = encodeCommitData({
+    added: devices,
+    removed,
+    startBucket,
+    rosterRoot: root,
+    ...(lookup && { lookupHash: sha256(lookup) }),
+  });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),
     remove: remove.map(({ leafIndex }) => leafIndex),
@@ -49,6 +62,19 @@ export async function buildCommit(
     ...(welcome && { welcome }),
     welcomed: devices,
     roster: salts,
+    ...(lookup && { lookup }),
   };
   return { attempt, pending, ratchet };
+}
+
+/** MLS asks for each added device whether it is proven: when it does, the directory has the lists. */
+async function proveAdded(
+  add: readonly Addition[],
+  startBucket: BucketStart,
+  directory: DeviceDirectory,
+): Promise<Uint8Array | undefined> {
+  if (add.length === 0) return undefined;
+  const { lookup, lists } = await directory.prove(add, startBucket);
+  directory.learn(lists);
+  return lookup;
 }

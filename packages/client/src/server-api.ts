@@ -15,9 +15,10 @@ import {
   type ConversationId,
   type ConversationRequest,
   type DeviceReference,
-  type DevicesAnswer,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
+  type LookupAnswer,
+  type LookupRequest,
   type PolicyId,
   type ServerAnswer,
   type SessionAnswer,
@@ -31,7 +32,6 @@ export type Fetch = typeof fetch;
 /** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
 export interface ClaimedDevice extends DeviceReference {
   readonly keyPackage: Uint8Array;
-  readonly deviceProof: Uint8Array;
 }
 
 interface LoggedOpening {
@@ -97,10 +97,10 @@ export class ServerApi {
     }
   }
 
-  /** The encoded device proof of an account; the server waits until the log has it. */
-  async devices(accountId: AccountId): Promise<Uint8Array> {
-    const path = `/v1/accounts/${toBase64Url(accountId)}/devices`;
-    return fromBase64Url((await this.#ask<DevicesAnswer>("GET", path)).deviceProof);
+  /** An encoded lookup of these accounts; the server waits until the log has what it knows of them. */
+  async lookUp(accounts: readonly AccountId[]): Promise<Uint8Array> {
+    const request: LookupRequest = { accounts: accounts.map((id) => toBase64Url(id)) };
+    return fromBase64Url((await this.#ask<LookupAnswer>("POST", "/v1/lookups", request)).lookup);
   }
 
   async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
@@ -116,7 +116,6 @@ export class ServerApi {
       accountId: asAccountId(fromBase64Url(device.accountId)),
       deviceId: asDeviceId(fromBase64Url(device.deviceId)),
       keyPackage: fromBase64Url(device.keyPackage),
-      deviceProof: fromBase64Url(device.deviceProof),
     }));
   }
 

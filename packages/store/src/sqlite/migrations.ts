@@ -142,4 +142,7 @@ export const migrations: readonly string[] = [
     expires_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE items ADD COLUMN lookup BLOB;
+  `,
 ];
