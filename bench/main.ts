@@ -5,7 +5,7 @@ import { benchIdentity } from "./identity.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchMls } from "./mls.ts";
 
-const benches: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
+const benches: Readonly<Record<string, (print: (line: string) => void) => Promise<void> | void>> = {
   crypto: benchCrypto,
   identity: benchIdentity,
   ledger: benchLedger,
