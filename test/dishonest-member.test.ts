@@ -5,6 +5,7 @@ import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@po
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { generateSigningKey, sha256, signWithLabel } from "@portcullis/crypto";
+import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
 import { createMlsEngine } from "@portcullis/mls";
 import {
   accountUri,
@@ -15,6 +16,7 @@ import {
   encodeCommitData,
   encodeMessageData,
   padme,
+  toBase64Url,
   type ClientFrame,
   type CommitData,
   type ConversationId,
@@ -317,6 +319,33 @@ test("E1, CLT-04: a Commit that adds a device which the lookup does not list fre
   const answer = await commitLie(id, gus, (honest) => ({ stated: honest }));
   assert.equal(answer.type, "accepted");
   const { code } = await frozen;
+  mallory.claim = claim;
   assert.equal(code, "CLIENT_DEVICE_UNKNOWN");
   assert.equal(ann.state(id).members.length, 2);
+});
+
+test("E5, CLT-18: a key that was the device's once, and in its group, is not added again once the list has another", async () => {
+  const ivy = await room.join("ivy");
+  const id = await begin();
+  assert.equal((await commitLie(id, ivy, (honest) => ({ stated: honest }))).type, "accepted");
+  await ann.caughtUp(id, 2);
+  await ivy.close();
+  const store = new SqliteStore(room.storePath("ivy"));
+  const { accountId, accountKey, deviceId, signedDeviceList } = decodeAccountRecord(
+    (await store.load()).account!,
+  );
+  await store.close();
+  const before = verifyDeviceList(signedDeviceList);
+  const devices = [{ deviceId, signatureKey: generateSigningKey(random).publicKey }];
+  const next = signDeviceList(accountKey, { ...before, version: 2, previous: before.hash, devices });
+  const url = `${room.server.url}/v1/accounts/${toBase64Url(accountId)}/devices`;
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ deviceList: toBase64Url(next) });
+  assert.equal((await fetch(url, { method: "PUT", headers, body })).status, 200);
+  clock.advance(2 * 900_000);
+  const other = await begin();
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(other, ivy, (honest) => ({ stated: honest }));
+  assert.equal(answer.type, "accepted");
+  assert.equal((await frozen).code, "CLIENT_DEVICE_UNKNOWN");
 });
