@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
-import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
+import { RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { generateSigningKey, sha256, signWithLabel } from "@portcullis/crypto";
