@@ -44,6 +44,7 @@ test("ACN-13: a server that shows other trust anchors than the link's is refused
   const asked: string[] = [];
   const changes: [string, (body: Record<string, unknown>) => object][] = [
     ["the identity log", (body) => ({ ...body, identityLog: body["accessLog"] })],
+    ["the key of the index", (body) => ({ ...body, vrfKey: toBase64Url(new Uint8Array(32)) })],
     ["a witness", (body) => ({ ...body, witnesses: (body["witnesses"] as string[]).slice(1) })],
     ["the threshold", (body) => ({ ...body, witnessThreshold: 1 })],
     ["the policy", ({ policyId, ...body }) => ({ ...body, was: policyId })],

@@ -1,38 +1,35 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
-import { frankingTag, RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
+import { RECORD_SIGNATURE_LABEL, sealBucket, sealRecord } from "@portcullis/access";
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
-import { sha256, signWithLabel } from "@portcullis/crypto";
+import { generateSigningKey, sha256, signWithLabel } from "@portcullis/crypto";
+import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
+import { createMlsEngine } from "@portcullis/mls";
 import {
   accountUri,
   asAccountId,
   asConversationId,
   asMessageId,
+  bucketStartAt,
   conversationUri,
   encodeCommitData,
   encodeMessageData,
   padme,
+  toBase64Url,
   type ClientFrame,
   type CommitData,
   type ConversationId,
 } from "@portcullis/protocol";
-import {
-  encodeMimiContent,
-  encodeSharedState,
-  stateMessage,
-  textMessage,
-  type Role,
-  type SharedState,
-} from "@portcullis/protocol/content";
+import { encodeSharedState, stateMessage, type Role, type SharedState } from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord } from "../packages/client/src/account-record.ts";
 import { rosterOf } from "../packages/client/src/commit-check.ts";
 import type { Conversation } from "../packages/client/src/conversation.ts";
-import { DeviceSession } from "../packages/client/src/device-session.ts";
+import type { DeviceSession } from "../packages/client/src/device-session.ts";
 import type { Answer } from "../packages/client/src/host.ts";
-import { ServerApi } from "../packages/client/src/server-api.ts";
+import { contentBy, openSession, type SaidText, type Text } from "./lying-device.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
@@ -49,37 +46,13 @@ before(async () => {
   room = await openProviderRoom(directory, clock);
   ann = await room.join("ann");
   await (await room.join("mallory")).close();
-  mallory = await openSession("mallory");
+  mallory = await openSession(room, "mallory", { clock, random });
   talk = await begin();
 });
 after(async () => {
   await mallory.close();
   await room.close();
 });
-
-async function openSession(handle: string): Promise<DeviceSession> {
-  const store = new SqliteStore(room.storePath(handle));
-  const state = await store.load();
-  const realClock = { now: () => Date.now() };
-  const api = new ServerApi(room.server.url, fetch, () => Date.now());
-  const session = new DeviceSession(
-    {
-      api,
-      store,
-      trust: room.trust,
-      platform: nodePlatform,
-      clock,
-      realClock,
-      random,
-      keyPackages: 8,
-      gatherMs: 0,
-    },
-    decodeAccountRecord(state.account!),
-    state,
-  );
-  await session.connect();
-  return session;
-}
 
 async function begin(role: Role = "admin"): Promise<ConversationId> {
   const id = await ann.createConversation({ class: "recorded", members: [mallory.account.accountId] });
@@ -95,24 +68,8 @@ function send(make: (requestId: number) => ClientFrame): Promise<Answer> {
   return new Promise((resolve) => mallory.request(make, resolve));
 }
 
-interface Text {
-  readonly text: string;
-  readonly senderUri?: string;
-  readonly roomUri?: string;
-}
-
-function contentOf({ text, senderUri, roomUri }: Text): { applicationData: Uint8Array; tag: Uint8Array } {
-  const salt = random(16);
-  const { provider, accountId } = mallory.account;
-  const content = textMessage({
-    salt,
-    text,
-    senderUri: senderUri ?? accountUri(provider, accountId),
-    roomUri: roomUri ?? conversationUri(provider, talk),
-  });
-  const applicationData = encodeMimiContent(content);
-  return { applicationData, tag: frankingTag(salt, applicationData) };
-}
+const contentOf = (text: Text): SaidText =>
+  contentBy(mallory.account, random, { roomUri: conversationUri(mallory.account.provider, talk), ...text });
 
 /** A message that the server takes, with whatever lies inside. */
 async function lie(
@@ -178,26 +135,29 @@ async function lie(
 async function commitLie(
   id: ConversationId,
   dee: PortcullisClient,
-  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array },
+  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array; lookup?: Uint8Array },
 ): Promise<Answer> {
   const { group, nextRosterKey } = conversationOf(id).epoch!;
   const [addition] = await mallory.claim([dee.accountId]);
   const { accountId, deviceId, keyPackage } = addition!;
   const { root } = rosterOf(nextRosterKey, [...group.members, addition!]);
   const added = [{ accountId, deviceId }];
-  const { stated, saltKey = nextRosterKey } = state({
-    added,
-    removed: [],
-    startBucket: BUCKET,
-    rosterRoot: root,
-  });
+  const startBucket = bucketStartAt(clock.now(), 900);
+  const honest = { added, removed: [], startBucket, rosterRoot: root };
+  const { lookup: honestLookup } = await mallory.devices.prove(added, startBucket);
+  const { stated, saltKey = nextRosterKey, lookup: given = honestLookup } = state(honest);
+  const lookup = stated.added.length === 0 ? undefined : given;
   const roster = rosterOf(saltKey, [...group.members, ...stated.added]);
   const { message, welcome } = await group.commit({
     add: [keyPackage],
     remove: [],
-    authenticatedData: encodeCommitData({ ...stated, rosterRoot: roster.root }),
+    authenticatedData: encodeCommitData({
+      ...stated,
+      rosterRoot: roster.root,
+      ...(lookup && { lookupHash: sha256(lookup) }),
+    }),
     joining: {
-      startBucket: BUCKET,
+      startBucket,
       rosterKey: nextRosterKey,
       state: encodeSharedState(conversationOf(id).states!.state),
     },
@@ -210,6 +170,7 @@ async function commitLie(
     message,
     welcomes: stated.added.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome: welcome! })),
     roster: roster.salts,
+    ...(lookup && { lookup }),
   }));
 }
 
@@ -381,4 +342,68 @@ test("CLT-12: a Commit with a roster under another key freezes", async () => {
   const answer = await commitLie(id, eve, (honest) => ({ stated: honest, saltKey: random(32) }));
   assert.equal(answer.type, "accepted");
   assert.equal((await frozen).code, "CLIENT_COMMIT_ROSTER");
+});
+
+test("E5, CLT-18: a Commit that adds a device on an old lookup freezes, although the lookup was true once", async () => {
+  const id = await begin();
+  const fay = await room.join("fay");
+  const bucketThen = bucketStartAt(clock.now(), 900);
+  const { lookup: old } = await mallory.devices.prove([fay], bucketThen);
+  clock.advance(2 * 900_000);
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, fay, (honest) => ({ stated: honest, lookup: old }));
+  assert.equal(answer.type, "accepted");
+  assert.equal((await frozen).code, "LEDGER_STALE");
+  assert.equal(ann.state(id).members.length, 2);
+});
+
+test("E1, CLT-04: a Commit that adds a device which the lookup does not list freezes", async () => {
+  const id = await begin();
+  const gus = await room.join("gus");
+  const rogue = createMlsEngine({
+    provider: nodePlatform.cryptoProvider,
+    clock: { now: () => Date.now() },
+    random,
+    device: { signingKey: generateSigningKey(random), accountId: gus.accountId, deviceId: gus.deviceId },
+    validateMember: () => Promise.resolve(),
+  });
+  const { keyPackage } = await rogue.createKeyPackage();
+  // Mallory's own client would refuse it; what she trusts is her own affair.
+  mallory.devices.verify = () => Promise.resolve();
+  const claim = mallory.claim.bind(mallory);
+  mallory.claim = async (accounts) =>
+    (await claim(accounts)).map((one) => Object.assign(one, { keyPackage }));
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(id, gus, (honest) => ({ stated: honest }));
+  assert.equal(answer.type, "accepted");
+  const { code } = await frozen;
+  mallory.claim = claim;
+  assert.equal(code, "CLIENT_DEVICE_UNKNOWN");
+  assert.equal(ann.state(id).members.length, 2);
+});
+
+test("E5, CLT-18: a key that was the device's once, and in its group, is not added again once the list has another", async () => {
+  const ivy = await room.join("ivy");
+  const id = await begin();
+  assert.equal((await commitLie(id, ivy, (honest) => ({ stated: honest }))).type, "accepted");
+  await ann.caughtUp(id, 3);
+  await ivy.close();
+  const store = new SqliteStore(room.storePath("ivy"));
+  const { accountId, accountKey, deviceId, signedDeviceList } = decodeAccountRecord(
+    (await store.load()).account!,
+  );
+  await store.close();
+  const before = verifyDeviceList(signedDeviceList);
+  const devices = [{ deviceId, signatureKey: generateSigningKey(random).publicKey }];
+  const next = signDeviceList(accountKey, { ...before, version: 2, previous: before.hash, devices });
+  const url = `${room.server.url}/v1/accounts/${toBase64Url(accountId)}/devices`;
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ deviceList: toBase64Url(next) });
+  assert.equal((await fetch(url, { method: "PUT", headers, body })).status, 200);
+  clock.advance(2 * 900_000);
+  const other = await begin();
+  const frozen = nextEvent(ann, "frozen");
+  const answer = await commitLie(other, ivy, (honest) => ({ stated: honest }));
+  assert.equal(answer.type, "accepted");
+  assert.equal((await frozen).code, "CLIENT_DEVICE_UNKNOWN");
 });

@@ -4,7 +4,15 @@ import { createMlsEngine } from "@portcullis/mls";
 import { generateSigningKey } from "@portcullis/crypto";
 import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform } from "@portcullis/client/node";
-import { asDeviceId, asMessageId, toBase64Url, type ConversationId, type Item } from "@portcullis/protocol";
+import {
+  asDeviceId,
+  asMessageId,
+  fromBase64Url,
+  toBase64Url,
+  type AccountId,
+  type ConversationId,
+  type Item,
+} from "@portcullis/protocol";
 import { FixedClock, seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import { flipped, meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
@@ -38,7 +46,7 @@ async function promoteBob(id: ConversationId): Promise<void> {
   await bob.caughtUp(id, ann.state(id).sequence);
 }
 
-function without(item: Item, field: "receipt" | "record"): Item {
+function without(item: Item, field: "receipt" | "record" | "lookup"): Item {
   const rest = { ...item };
   delete rest[field];
   return rest;
@@ -223,7 +231,6 @@ interface Claimed {
   readonly accountId: string;
   readonly deviceId: string;
   readonly keyPackage: string;
-  readonly deviceProof: string;
 }
 
 /** Bob asks for one account's KeyPackages and the server answers with others. */
@@ -248,7 +255,7 @@ async function claimLie(
   assert.deepEqual([ann.state(id).members.length, ann.state(id).condition], [2, "open"]);
 }
 
-test("CLT-18: another logged device's KeyPackage for the one that was asked for is not added", async () => {
+test("CLT-19: another logged device's KeyPackage for the one that was asked for is not added", async () => {
   const [hal, ida] = [await room.join("hal"), await room.join("ida")];
   const other = await claimOf(ida);
   await claimLie(hal, async (honest) =>
@@ -256,13 +263,13 @@ test("CLT-18: another logged device's KeyPackage for the one that was asked for 
   );
 });
 
-test("CLT-18: a device of an account that nobody asked for is not added", async () => {
+test("CLT-19: a device of an account that nobody asked for is not added", async () => {
   const [jan, kai] = [await room.join("jan"), await room.join("kai")];
   const uninvited = await claimOf(kai);
   await claimLie(jan, async (honest) => [...honest, uninvited]);
 });
 
-test("CLT-18: a device that is named twice is not added", async () => {
+test("CLT-19: a device that is named twice is not added", async () => {
   const lea = await room.join("lea");
   const again = await claimOf(lea);
   await claimLie(lea, async (honest) => [...honest, again]);
@@ -282,33 +289,69 @@ async function claimOf(client: PortcullisClient): Promise<Claimed> {
   return seen.promise;
 }
 
-test("CLT-04: a Commit that adds a device without proof freezes", async () => {
-  const id = await begin();
+test("CLT-18: a Commit that adds a device and comes without its lookup, or with another, freezes", async () => {
+  const [id, other] = [await begin(), await begin()];
   const fay = await room.join("fay");
-  const proofOfAnn = await (
-    await fetch(`${room.server.url}/v1/accounts/${toBase64Url(ann.accountId)}/devices`)
-  ).text();
-  meddler.answer = (path, response) =>
-    Promise.resolve(path.endsWith("/devices") ? new Response(proofOfAnn) : response);
-  const frozen = nextEvent(bob, "frozen");
-  await ann.addMembers(id, [fay.accountId]);
-  assert.equal((await frozen).code, "CLIENT_DEVICE_UNKNOWN");
-  meddler.answer = (_, response) => Promise.resolve(response);
+  const lookupOfAnn = await lookUp(ann.accountId);
+  for (const [conversationId, lookup] of [
+    [id, undefined],
+    [other, lookupOfAnn],
+  ] as const) {
+    meddler.nextItem((item) => (lookup === undefined ? without(item, "lookup") : { ...item, lookup }));
+    const frozen = nextEvent(bob, "frozen");
+    await ann.addMembers(conversationId, [fay.accountId]);
+    assert.equal((await frozen).code, "CLIENT_COMMIT_LOOKUP");
+  }
 });
 
-test("CLT-14: a server that cannot be asked for a proof freezes nothing", async () => {
+test("E3, CLT-18: a device is not added on the word of a lookup from before, nor of another account", async () => {
   const id = await begin();
-  const gil = await room.join("gil");
+  const hal = await room.join("hal");
+  const old = await lookUp(hal.accountId);
+  clock.advance(2 * 900_000);
+  const wrong = await lookUp(ann.accountId);
+  for (const [lookup, code] of [
+    [old, "LEDGER_STALE"],
+    [wrong, "VRF_PROOF"],
+  ] as const) {
+    meddler.answer = (path, response) =>
+      Promise.resolve(path === "/v1/lookups" ? Response.json({ lookup: toBase64Url(lookup) }) : response);
+    await assert.rejects(bob.addMembers(id, [hal.accountId]), { code });
+  }
+  meddler.answer = (_, response) => Promise.resolve(response);
+  await bob.addMembers(id, [hal.accountId]);
+  await hal.waitForConversation(id);
+});
+
+test("CLT-14: a server that cannot be asked for a lookup refuses nothing: it is asked again", async () => {
   let failures = 2;
   meddler.answer = (path, response) => {
-    const fails = path.endsWith("/devices") && failures-- > 0;
+    const fails = path === "/v1/lookups" && failures-- > 0;
     return Promise.resolve(fails ? new Response("busy", { status: 503 }) : response);
   };
-  await ann.addMembers(id, [gil.accountId]);
-  await bob.caughtUp(id, 2);
-  assert.equal(bob.state(id).condition, "open");
+  const id = await ann.createConversation({ class: "sealed", members: [bob.accountId] });
+  await bob.waitForConversation(id);
+  const gil = await room.join("gil");
+  failures = 1;
+  await bob.addMembers(id, [gil.accountId]).catch((error: { code?: string }) => {
+    assert.equal(error.code, "CLIENT_SERVER_UNREACHABLE", "what is not begun yet is told at once");
+    return bob.addMembers(id, [gil.accountId]);
+  });
+  meddler.answer = (_, response) => Promise.resolve(response);
+  await gil.waitForConversation(id);
+  await bob.idle();
   assert.equal(bob.state(id).members.length, 3);
 });
+
+/** What the server says to anybody who asks. */
+async function lookUp(accountId: AccountId): Promise<Uint8Array> {
+  const response = await fetch(`${room.server.url}/v1/lookups`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ accounts: [toBase64Url(accountId)] }),
+  });
+  return fromBase64Url(((await response.json()) as { lookup: string }).lookup);
+}
 
 test("CLT-16: a Welcome with another roster than the group's members is refused, and taken once it is right", async () => {
   let once = true;

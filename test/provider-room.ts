@@ -55,6 +55,7 @@ interface ClientSetting {
   readonly clock: Clock;
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
+  readonly ownEntryMs: number;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
@@ -79,6 +80,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
         name,
         logs: [keys.accessLog, keys.identityLog],
         random,
+        clock,
       }),
     );
   const serving = { ...options, witnesses: witnesses.map(({ url, vkey }) => ({ url, vkey })) };
@@ -89,6 +91,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     policyId,
     log: server.accessLog,
     identityLog: server.identityLog,
+    vrfKey: toBase64Url(server.vrfKey),
     witnesses: witnesses.map(({ vkey }) => vkey),
     witnessThreshold: 2,
   };

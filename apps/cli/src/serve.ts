@@ -1,3 +1,4 @@
+import { toBase64Url } from "@portcullis/protocol";
 import { jsonLog, runServer } from "@portcullis/server";
 import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./errors.ts";
@@ -35,6 +36,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   console.log(`portcullis listens on ${server.url}`);
   console.log(`registration token: ${server.registrationToken}`);
   console.log(`log keys: ${server.accessLog}\n          ${server.identityLog}`);
+  console.log(`index:    ${toBase64Url(server.vrfKey)}`);
   await interrupted;
   await server.close();
   return 0;

@@ -37,6 +37,7 @@ export const serverErrors = {
   COMMIT_MEMBERS: "The Commit adds or removes devices that it cannot.",
   COMMIT_WELCOMES: "There is not exactly one Welcome for each added device.",
   COMMIT_ROSTER: "The roster is not that of the epoch which the Commit begins.",
+  COMMIT_LOOKUP: "The lookup of the added accounts is not the one that the Commit names.",
   POLICY_SET: "Another policy is set already.",
   POLICY_NOT_SET: "No policy is set.",
   POLICY_NOT_OURS: "The policy names other logs or another provider than this server's.",

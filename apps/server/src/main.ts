@@ -58,7 +58,6 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
     void server.close().then(() => process.exit(0));
   });
 
-const { url: listening, accessLog, identityLog, frankingKey } = server;
-process.stdout.write(
-  `${JSON.stringify({ listening, accessLog, identityLog, frankingKey: toBase64Url(frankingKey) })}\n`,
-);
+const { url: listening, accessLog, identityLog } = server;
+const [vrfKey, frankingKey] = [toBase64Url(server.vrfKey), toBase64Url(server.frankingKey)];
+process.stdout.write(`${JSON.stringify({ listening, accessLog, identityLog, vrfKey, frankingKey })}\n`);

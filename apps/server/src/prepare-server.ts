@@ -6,6 +6,8 @@ export interface PreparedServer {
   /** Verifier keys of the two logs, as lines. */
   readonly accessLog: string;
   readonly identityLog: string;
+  /** 32 bytes: proves whose a label in the identity log is. */
+  readonly vrfKey: Uint8Array;
   /** 32 bytes. */
   readonly frankingKey: Uint8Array;
   readonly operatorToken: string;
@@ -30,6 +32,7 @@ export function prepareServer(options: {
   return {
     accessLog: keys.accessLog.key.text,
     identityLog: keys.identityLog.key.text,
+    vrfKey: keys.vrf.publicKey,
     frankingKey: keys.franks.signing.publicKey,
     operatorToken: keys.operatorToken,
     registrationToken: keys.registrationToken,

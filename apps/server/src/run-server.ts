@@ -13,6 +13,8 @@ export interface RunningServer {
   /** Verifier keys of the two logs, as lines, and the key that signs franks. */
   readonly accessLog: string;
   readonly identityLog: string;
+  /** 32 bytes: proves whose a label in the identity log is. */
+  readonly vrfKey: Uint8Array;
   readonly frankingKey: Uint8Array;
   readonly operatorToken: string;
   readonly registrationToken: string;
@@ -48,6 +50,7 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
     url,
     accessLog: keys.accessLog.key.text,
     identityLog: keys.identityLog.key.text,
+    vrfKey: keys.vrf.publicKey,
     frankingKey: keys.franks.signing.publicKey,
     operatorToken: keys.operatorToken,
     registrationToken: keys.registrationToken,

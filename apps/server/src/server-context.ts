@@ -4,6 +4,8 @@ import { clockFor, openDataDirectory, openStore, systemClock, type Store } from 
 import { ConversationCache } from "./delivery/conversation-state.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { GroupCommit } from "./delivery/group-commit.ts";
+import { IndexHistory } from "./ledger/index-history.ts";
+import { Lookups } from "./ledger/lookups.ts";
 import { openAccessLog, openIdentityLog } from "./ledger/open-logs.ts";
 import type { OriginLog } from "./ledger/origin-log.ts";
 import { PolicyState } from "./policy-state.ts";
@@ -30,6 +32,7 @@ export interface ServerContext {
   readonly dispatcher: Dispatcher;
   readonly accessLog: OriginLog;
   readonly identityLog: OriginLog;
+  readonly lookups: Lookups;
   /** The time by which messages and orders are judged. */
   readonly clock: Clock;
   /** The time of connections and sessions. */
@@ -63,11 +66,14 @@ export async function openContext(
   await sessions.removeExpired();
   const dispatcher = new Dispatcher(store);
   const commits = openGroupCommit(options, { store, policy, keys, dispatcher, clock });
-  const parts = { directory, store, keys, random };
+  const parts = { directory, store, keys, random, clock };
   const accessLog = await openAccessLog(options, parts);
   resources.defer(() => accessLog.close());
-  const identityLog = await openIdentityLog(options, parts);
+  const index = await IndexHistory.load(store);
+  const identityLog = await openIdentityLog(options, parts, index);
   resources.defer(() => identityLog.close());
+  const { vrf } = keys;
+  const lookups = new Lookups({ store, log: identityLog, index, vrf, clock, longestWaitMs });
   const witnesses = options.witnesses.map(({ vkey }) => vkey);
   return {
     provider,
@@ -82,6 +88,7 @@ export async function openContext(
     dispatcher,
     accessLog,
     identityLog,
+    lookups,
     clock,
     realClock,
     random,

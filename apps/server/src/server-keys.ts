@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { signingKeyFromSeed } from "@portcullis/crypto";
+import { signingKeyFromSeed, vrfKeyFromSeed, type VrfKey } from "@portcullis/crypto";
 import { makeNoteSigner, type NoteSigner } from "@portcullis/ledger";
 import { toBase64Url, utf8, type Random } from "@portcullis/protocol";
 import { writeFileDurably, type DataDirectory } from "@portcullis/store";
@@ -14,6 +14,8 @@ export interface ServerKeys {
   readonly franks: FrankKeys;
   readonly accessLog: NoteSigner;
   readonly identityLog: NoteSigner;
+  /** Tells accounts from labels in the identity log; its public part is in every trust configuration. */
+  readonly vrf: VrfKey;
   /** For the desk. */
   readonly operatorToken: string;
   /** Whoever has it may make an account. */
@@ -44,6 +46,7 @@ export function loadKeys(directory: DataDirectory, provider: string, random: Ran
     franks: { signing: signingKeyFromSeed(secret("franking")), mac: secret("frank-mac") },
     accessLog: logSigner("access"),
     identityLog: logSigner("identity"),
+    vrf: vrfKeyFromSeed(secret("identity-vrf")),
     operatorToken: token("operator-token"),
     registrationToken: token("registration-token"),
   };

@@ -37,6 +37,7 @@ export const status: Readonly<Record<ServerErrorCode, number>> = {
   COMMIT_MEMBERS: 409,
   COMMIT_WELCOMES: 400,
   COMMIT_ROSTER: 400,
+  COMMIT_LOOKUP: 400,
   POLICY_SET: 409,
   POLICY_NOT_SET: 409,
   POLICY_NOT_OURS: 400,

@@ -185,7 +185,7 @@ test("DEL-26: a Commit begins its epoch in the current bucket, and no message of
   await aliceStream.rejected(messageFrame(conversationId, 2), "BUCKET_STALE");
 });
 
-test("DEL-27: a Commit's members, Welcomes and roster are what it says", async (t) => {
+test("DEL-27: a Commit's members, Welcomes, lookup and roster are what it says", async (t) => {
   const room = await ServerRoom.open(t);
   const { conversationId, alice, bob, aliceStream } = await pair(room);
   const carol = await room.account("carol");
@@ -205,6 +205,11 @@ test("DEL-27: a Commit's members, Welcomes and roster are what it says", async (
   await aliceStream.rejected({ ...good, welcomes: [] }, "COMMIT_WELCOMES");
   const welcome = good.welcomes[0]!;
   await aliceStream.rejected({ ...good, welcomes: [{ ...welcome, ...stranger }] }, "COMMIT_WELCOMES");
+  await aliceStream.rejected({ ...good, lookup: random(40) }, "COMMIT_LOOKUP");
+  const { lookup, ...bare } = good;
+  await aliceStream.rejected(bare, "COMMIT_LOOKUP");
+  const renewal = commitFrame(conversationId, 1, { accounts: both });
+  await aliceStream.rejected({ ...renewal, ...(lookup && { lookup }) }, "COMMIT_LOOKUP");
   const salted = good.roster.map(({ accountId }) => ({ accountId, salt: random(32) }));
   await aliceStream.rejected({ ...good, roster: salted }, "COMMIT_ROSTER");
   assert.equal((await aliceStream.accepted(good)).sequence, 2, "what was refused left nothing behind");

@@ -93,7 +93,14 @@ export function commitFrame(
   const added = (change.added ?? []).map(pair);
   const removed = (change.removed ?? []).map(pair);
   const { members, root: rosterRoot } = makeRoster(random(32), accounts);
-  const authenticatedData = encodeCommitData({ added, removed, startBucket, rosterRoot });
+  const lookup = added.length > 0 && utf8("what the identity log says of them");
+  const authenticatedData = encodeCommitData({
+    added,
+    removed,
+    startBucket,
+    rosterRoot,
+    ...(lookup && { lookupHash: sha256(lookup) }),
+  });
   return {
     type: "commit",
     conversationId,
@@ -103,5 +110,6 @@ export function commitFrame(
       return { accountId, deviceId, welcome: utf8(`welcome to epoch ${epoch + 1}`) };
     }),
     roster: members,
+    ...(lookup && { lookup }),
   };
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { makeNoteSigner } from "@portcullis/ledger";
 import { createWitnessHandler, WitnessStore } from "@portcullis/ledger/node";
 import { parseVerifierKey } from "@portcullis/ledger/verify";
-import type { Random } from "@portcullis/protocol";
+import type { Clock, Random } from "@portcullis/protocol";
 import { clockFor, openDataDirectory } from "@portcullis/store";
 import { openKeyFile } from "./key-file.ts";
 
@@ -19,6 +19,8 @@ export interface WitnessOptions {
   readonly random: Random;
   /** For a demonstration: the file that holds its time. */
   readonly clockFile?: string;
+  /** For tests, instead of the system's. */
+  readonly clock?: Clock;
 }
 
 export interface RunningWitness {
@@ -42,7 +44,7 @@ export async function runWitness(options: WitnessOptions): Promise<RunningWitnes
     });
     const logs = options.logs.map(parseVerifierKey);
     const store = await WitnessStore.open({ directory: directory.file("logs"), signer, logs });
-    const server = createServer(createWitnessHandler(store, clockFor(directory)));
+    const server = createServer(createWitnessHandler(store, options.clock ?? clockFor(directory)));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(options.port, options.host, resolve);
     });

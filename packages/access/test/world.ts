@@ -1,6 +1,12 @@
 import { sha256, type SigningKey } from "@portcullis/crypto";
 import { generateHpkeKey, type HpkeKey } from "@portcullis/crypto/hpke";
-import { accountIdOf, encodeDeviceProof, identityEntry, signDeviceList } from "@portcullis/ledger/identity";
+import {
+  accountIdOf,
+  commitToList,
+  encodeDeviceProof,
+  identityEntry,
+  signDeviceList,
+} from "@portcullis/ledger/identity";
 import { asDeviceId, toBase64Url, utf8, type OrderHash } from "@portcullis/protocol";
 import { seededRandom } from "@portcullis/testkit";
 import { signAuthority, type AuthorityRole } from "../src/authority.ts";
@@ -128,8 +134,11 @@ async function settle(identity: MemoryLedger): Promise<World["people"]> {
     };
     const signedList = signDeviceList(accountKey, list);
     const salt = seededRandom(`salt ${handle}`)(32);
-    const index = identity.appendEntry(identityEntry(signedList, salt));
-    return { handle, accountId, deviceId, accountKey, deviceKey, notice, signedList, salt, index };
+    const label = seededRandom(`label ${handle}`)(32);
+    const commitment = commitToList(salt, signedList);
+    const entry = identityEntry({ kind: "device-list", label, version: 1, commitment });
+    const index = identity.appendEntry(entry);
+    return { handle, accountId, deviceId, accountKey, deviceKey, notice, signedList, salt, label, index };
   };
   const [jim, jack, fred, eve] = await Promise.all(["jim", "jack", "fred", "eve"].map(move));
   const prove = (it: Awaited<ReturnType<typeof move>>): Resident => ({

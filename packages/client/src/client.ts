@@ -33,6 +33,7 @@ import type { ClientStore } from "./store.ts";
 
 const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
+const OWN_ENTRY_MS = 600_000;
 
 export interface ClientOptions {
   /** http: or https: */
@@ -50,6 +51,8 @@ export interface ClientOptions {
   readonly keyPackages?: number;
   /** When messages stream in, one transaction takes those of this time. Milliseconds; 50 by default. */
   readonly gatherMs?: number;
+  /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
+  readonly ownEntryMs?: number;
 }
 
 /** With the operator's registration token or an invitation (`acceptInvite`). */
@@ -131,9 +134,10 @@ export class PortcullisClient {
     const account = state.account && decodeAccountRecord(state.account);
     if (account?.registered !== true) throw new ClientError("CLIENT_ACCOUNT_MISSING");
     const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
+    const { ownEntryMs = OWN_ENTRY_MS } = options;
     const api = apiOf(options);
     const session = new DeviceSession(
-      { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs },
+      { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs },
       account,
       state,
     );
@@ -189,8 +193,8 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_SERVER_…; LedgerError when the list does not stand in the witnessed log
    */
   devices(): Promise<OwnDevice[]> {
-    const { account, provider } = this.#session;
-    return ownDevices(this.#api, account, provider.identityPolicy);
+    const { account, devices } = this.#session;
+    return ownDevices(this.#api, account, devices);
   }
 
   /**

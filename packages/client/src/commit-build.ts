@@ -1,7 +1,9 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
+import { sha256 } from "@portcullis/crypto";
 import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "@portcullis/protocol";
 import { encodeSharedState } from "@portcullis/protocol/content";
 import { isSameDevice, rosterOf } from "./commit-check.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
 import type { StateKeeper } from "./state-keeper.ts";
@@ -26,16 +28,22 @@ export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
 }
 
 /**
- * A Commit on this epoch with the statement of what it does, the salts for the server, and the Welcome for those it
- * adds. @throws ClientError CLIENT_COMMIT_ROLE, MlsError
+ * A Commit on this epoch with the statement of what it does, the salts for the server, and for those whom it adds the
+ * Welcome and the lookup that proves their devices.
+ * @throws ClientError CLIENT_COMMIT_ROLE, MlsError
  */
 export async function buildCommit(
   epoch: Epoch,
   intent: CommitIntent,
-  context: { readonly startBucket: BucketStart; readonly states: StateKeeper; readonly committer: AccountId },
+  context: {
+    readonly startBucket: BucketStart;
+    readonly states: StateKeeper;
+    readonly committer: AccountId;
+    readonly directory: DeviceDirectory;
+  },
 ): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
   const { group, nextRosterKey: rosterKey } = epoch;
-  const { startBucket, states, committer } = context;
+  const { startBucket, states, committer, directory } = context;
   const { add, remove } = remaining(epoch, intent);
   states.demandRight(committer, { added: add, removed: remove });
   const stay = group.members.filter((member) => !remove.includes(member));
@@ -43,7 +51,14 @@ export async function buildCommit(
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
   const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
-  const authenticatedData = encodeCommitData({ added: devices, removed, startBucket, rosterRoot: root });
+  const lookup = await proveAdded(add, startBucket, directory);
+  const authenticatedData = encodeCommitData({
+    added: devices,
+    removed,
+    startBucket,
+    rosterRoot: root,
+    ...(lookup && { lookupHash: sha256(lookup) }),
+  });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),
     remove: remove.map(({ leafIndex }) => leafIndex),
@@ -59,6 +74,19 @@ export async function buildCommit(
     ...(welcome && { welcome }),
     welcomed: devices,
     roster: salts,
+    ...(lookup && { lookup }),
   };
   return { attempt, pending, ratchet };
+}
+
+/** MLS asks for each added device whether it is proven: when it does, the directory has the lists. */
+async function proveAdded(
+  add: readonly Addition[],
+  startBucket: BucketStart,
+  directory: DeviceDirectory,
+): Promise<Uint8Array | undefined> {
+  if (add.length === 0) return undefined;
+  const { lookup, lists } = await directory.prove(add, startBucket);
+  directory.learn(lists);
+  return lookup;
 }

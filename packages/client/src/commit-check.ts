@@ -1,17 +1,25 @@
 import { makeRoster, rosterSalt } from "@portcullis/access";
+import { sha256 } from "@portcullis/crypto";
 import type { CommitSummary, Member } from "@portcullis/mls";
 import {
   bucketStartAt,
   decodeCommitData,
+  decodeMlsOuter,
   equalBytes,
   toBase64Url,
-  type AccountId,
   type BucketStart,
   type CommitData,
   type DeviceReference,
   type Item,
   type RosterSalt,
 } from "@portcullis/protocol";
+import {
+  accountsOf,
+  lookupWindow,
+  requireListed,
+  type DeviceDirectory,
+  type ProvenLists,
+} from "./device-directory.ts";
 import { ClientError } from "./errors.ts";
 
 /** For so long after a bucket's end the server still accepts it. Seconds. */
@@ -28,12 +36,6 @@ export function isBucketCurrent(
   return (
     bucketStart === current - bucketSeconds && acceptedAtMs - current * 1000 <= BUCKET_GRACE_SECONDS * 1000
   );
-}
-
-/** Each account once, in the order of their first leaf. */
-export function accountsOf(members: readonly DeviceReference[]): AccountId[] {
-  const accounts = new Map(members.map(({ accountId }) => [toBase64Url(accountId), accountId]));
-  return [...accounts.values()];
 }
 
 /** The roster of these members under one roster key: what the committer uploads and what every member recomputes. */
@@ -61,6 +63,29 @@ export function isRosterOf(
   );
 }
 
+/**
+ * What the lookup that came with a Commit proves of the accounts whose devices the Commit states to add, at the time of
+ * the Commit; rule CLT-18. The statement is what MLS authenticates next.
+ * @throws ClientError CLIENT_ITEM_MALFORMED, CLIENT_COMMIT_LOOKUP; LedgerError, CryptoError, ProtocolError
+ */
+export function checkLookup(
+  { message, lookup, acceptedAtMs }: Item,
+  directory: DeviceDirectory,
+  bucketSeconds: number,
+): ProvenLists {
+  if (message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
+  const data = decodeCommitData(decodeMlsOuter(message).authenticatedData);
+  const { added, startBucket, lookupHash } = data;
+  if (lookupHash === undefined) return new Map();
+  if (lookup === undefined || !equalBytes(sha256(lookup), lookupHash))
+    throw new ClientError("CLIENT_COMMIT_LOOKUP");
+  return directory.check(
+    lookup,
+    accountsOf(added),
+    lookupWindow(startBucket, acceptedAtMs, { bucketSeconds }),
+  );
+}
+
 declare const checked: unique symbol;
 
 /** What a Commit states, once it is what the Commit does. Only {@link checkCommit} makes one. */
@@ -69,7 +94,7 @@ export interface CheckedCommit extends CommitData {
 }
 
 /**
- * Compares what a Commit states in its authenticated data with the Commit itself; rules CLT-10 to CLT-13.
+ * Compares what a Commit states in its authenticated data with the Commit itself; rules CLT-10 to CLT-13, CLT-18.
  * `before`: the members of the epoch that it ends; `rosterKey`: exported from that epoch.
  * @throws ClientError CLIENT_ITEM_SENDER, CLIENT_COMMIT_…; ProtocolError
  */
@@ -81,12 +106,15 @@ export function checkCommit(
     readonly before: readonly Member[];
     readonly rosterKey: Uint8Array;
     readonly bucketSeconds: number;
+    /** Of the accounts that are added, by `checkLookup`. */
+    readonly lists: ProvenLists;
   },
 ): CheckedCommit {
   if (!isSameDevice(summary.committer, context.sender)) throw new ClientError("CLIENT_ITEM_SENDER");
   const data = decodeCommitData(summary.authenticatedData);
   if (!areSameDevices(data.added, summary.added) || !areSameDevices(data.removed, summary.removed))
     throw new ClientError("CLIENT_COMMIT_MEMBERS");
+  for (const member of summary.added) requireListed(context.lists, member);
   if (data.startBucket !== bucketStartAt(context.acceptedAtMs, context.bucketSeconds))
     throw new ClientError("CLIENT_COMMIT_START_BUCKET", { startBucket: data.startBucket });
   const stay = context.before.filter((member) => !summary.removed.some((gone) => isSameDevice(member, gone)));

@@ -12,8 +12,9 @@ import {
 } from "@portcullis/protocol";
 import { encodeMimiContent, type MimiContent, type SharedState } from "@portcullis/protocol/content";
 import { Batch } from "./batch.ts";
-import { checkCommit, isRosterOf, isSameDevice, rosterOf, senderOf } from "./commit-check.ts";
+import { checkCommit, checkLookup, isRosterOf, isSameDevice, rosterOf, senderOf } from "./commit-check.ts";
 import { encodeConversationRecord, type ConversationRecord } from "./conversation-record.ts";
+import { requireListed } from "./device-directory.ts";
 import { Epoch, type EpochFacts } from "./epoch.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import type { Host } from "./host.ts";
@@ -238,16 +239,20 @@ export class Conversation {
     const { startBucket, rosterRoot, epochStartedAtMs: startedAtMs } = record;
     const facts = { startBucket, rosterRoot, startedAtMs };
     this.#epoch = await Epoch.restore({ engine, names: this.names, secrets, facts, provider });
+    this.#host.devices.admit(this.#epoch.group.members);
     this.#latestMs = startedAtMs;
     this.outbox.resume(this.#epoch);
   }
 
   async #join(frame: WelcomeFrame): Promise<void> {
     try {
-      const { engine, keyPackages } = this.#host;
+      const { devices, engine, keyPackages } = this.#host;
       const { welcome } = frame;
+      const lists = await devices.current(frame.roster.map(({ accountId }) => accountId));
+      devices.learn(lists);
       const start = await engine.join({ welcome, keyPackages: (reference) => keyPackages.find(reference) });
       const { startBucket, rosterKey } = start.joining;
+      for (const member of start.group.members) requireListed(lists, member);
       this.#host.provider.checkTerms(start.group.terms);
       if (!isRosterOf(frame.roster, rosterKey, start.group.members))
         throw new ClientError("CLIENT_WELCOME_ROSTER");
@@ -261,6 +266,7 @@ export class Conversation {
       this.#host.replenish();
     } catch (error) {
       if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
+      if (isTransient(error)) return this.#host.reconnect(error);
       this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
     }
   }
@@ -353,6 +359,9 @@ export class Conversation {
   async #process(epoch: Epoch, item: Item, batch: Batch): Promise<boolean> {
     try {
       if (item.message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
+      const { devices, provider } = this.#host;
+      const lists = checkLookup(item, devices, provider.bucketSeconds);
+      devices.learn(lists);
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
         const { startBucket, rosterRoot } = checkCommit(summary, {
@@ -360,7 +369,8 @@ export class Conversation {
           acceptedAtMs: item.acceptedAtMs,
           before: epoch.group.members,
           rosterKey: epoch.nextRosterKey,
-          bucketSeconds: this.#host.provider.bucketSeconds,
+          bucketSeconds: provider.bucketSeconds,
+          lists,
         });
         this.#states?.demandRight(summary.committer.accountId, summary);
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
@@ -385,6 +395,7 @@ export class Conversation {
     const previous = this.#epoch;
     const epoch = await Epoch.begin(start, facts, this.#host.provider);
     const { group } = epoch;
+    this.#host.devices.admit(group.members);
     const joined = condition === "open" && this.#record?.condition !== "open";
     this.#epoch = epoch;
     this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);

@@ -1,6 +1,7 @@
 import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
 import {
   asConversationId,
+  bucketStartAt,
   toBase64Url,
   type AccountId,
   type ClientFrame,
@@ -21,6 +22,7 @@ import { EventHub } from "./event-hub.ts";
 import type { Answer, ClientEvents, Counters, Host } from "./host.ts";
 import { KeyPackageSupply } from "./key-package-supply.ts";
 import { decodeOutboxEntry, type Addition } from "./outbox-entry.ts";
+import { checkOwnEntry } from "./own-entry.ts";
 import type { Platform } from "./platform.ts";
 import { Provider, type TrustConfig } from "./provider.ts";
 import type { ServerApi } from "./server-api.ts";
@@ -39,6 +41,8 @@ export interface SessionOptions {
   readonly random: Random;
   readonly keyPackages: number;
   readonly gatherMs: number;
+  /** So often the account's own entry in the identity log is looked at. Milliseconds. */
+  readonly ownEntryMs: number;
 }
 
 /**
@@ -54,9 +58,9 @@ export class DeviceSession implements Host {
   readonly counters: Counters = { decrypted: 0, sent: 0, verifiedRecords: 0, rejected: 0 };
   readonly events: EventHub<ClientEvents>;
   readonly keyPackages: KeyPackageSupply;
+  readonly devices: DeviceDirectory;
   readonly conversations = new Map<string, Conversation>();
   readonly #options: SessionOptions;
-  readonly #directory: DeviceDirectory;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #connected = Promise.withResolvers<void>();
@@ -66,6 +70,8 @@ export class DeviceSession implements Host {
   #restTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped: unknown;
   #supply: Promise<void> = Promise.resolve();
+  /** The connection for which the account's own entry is watched. */
+  #watch: object | undefined;
 
   constructor(options: SessionOptions, account: AccountRecord, state: StoredState) {
     const { api, clock, platform, random, realClock } = options;
@@ -74,7 +80,9 @@ export class DeviceSession implements Host {
     this.clock = clock;
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
-    this.#directory = new DeviceDirectory(this.provider.identityPolicy, (id) => api.devices(id));
+    const lookUp = (accounts: readonly AccountId[]): Promise<Uint8Array> => api.lookUp(accounts);
+    this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now());
+    this.devices.admit([{ ...account, signatureKey: account.deviceKey.publicKey }]);
     this.events = new EventHub((error) => console.error(error));
     this.keyPackages = new KeyPackageSupply(state.secrets);
     this.engine = createMlsEngine({
@@ -82,7 +90,7 @@ export class DeviceSession implements Host {
       clock: realClock,
       random,
       device: { signingKey: account.deviceKey, accountId: account.accountId, deviceId: account.deviceId },
-      validateMember: (leaf) => this.#directory.verify(leaf),
+      validateMember: (leaf) => this.devices.verify(leaf),
     });
     this.#connected.promise.catch(() => undefined);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
@@ -175,8 +183,10 @@ export class DeviceSession implements Host {
   /** A KeyPackage of every device of these accounts, each checked before anything is made with it. */
   async claim(accounts: readonly AccountId[]): Promise<Addition[]> {
     if (accounts.length === 0) return [];
-    const devices = await this.#options.api.claimKeyPackages(this.account, accounts);
-    return checkClaimed(devices, accounts, { engine: this.engine, directory: this.#directory });
+    const claimed = await this.#options.api.claimKeyPackages(this.account, accounts);
+    const startBucket = bucketStartAt(this.clock.now(), this.provider.bucketSeconds);
+    const { engine, devices: directory } = this;
+    return checkClaimed(claimed, accounts, { engine, directory, startBucket });
   }
 
   stop(error: unknown): void {
@@ -234,6 +244,7 @@ export class DeviceSession implements Host {
     this.#connected.resolve();
     for (const conversation of this.conversations.values()) conversation.connected();
     this.replenish();
+    this.#watchOwnEntry();
     this.events.emit("connection", { state: "ready" });
   }
 
@@ -296,6 +307,23 @@ export class DeviceSession implements Host {
     } catch (error) {
       if (this.#stopped === undefined) this.events.emit("fault", error);
     }
+  }
+
+  /** At each connection, and then at intervals for as long as it lasts. */
+  #watchOwnEntry(): void {
+    const connection = {};
+    this.#watch = connection;
+    const look = async (): Promise<void> => {
+      if (this.#watch !== connection || !this.ready) return;
+      try {
+        const alarm = await checkOwnEntry(this.account, this.devices);
+        if (alarm !== undefined) this.events.emit("identity-alarm", alarm);
+      } catch (error) {
+        if (!isTransient(error)) this.events.emit("fault", error);
+      }
+      if (this.#stopped === undefined) this.later(this.#options.ownEntryMs, () => void look());
+    };
+    void look();
   }
 
   #restSoon(): void {

@@ -6,6 +6,7 @@ export const clientErrors = {
   CLIENT_ACCOUNT_MISSING: "This store holds no registered account.",
   CLIENT_ACCOUNT_UNKNOWN: "Nobody has this handle.",
   CLIENT_CLOSED: "The client is closed.",
+  CLIENT_COMMIT_LOOKUP: "The lookup that came with the Commit is not the one that it names.",
   CLIENT_COMMIT_LOST: "The server ordered a Commit of this device that this device does not know.",
   CLIENT_COMMIT_MEMBERS: "What the Commit states about added and removed devices is not what it does.",
   CLIENT_COMMIT_ROLE: "The roles of the conversation do not let this account add or remove those members.",

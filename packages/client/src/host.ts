@@ -10,11 +10,13 @@ import type {
   RejectedFrame,
 } from "@portcullis/protocol";
 import type { AccountRecord } from "./account-record.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
 import type { ConversationMessage } from "./conversation-message.ts";
 import type { Freeze } from "./conversation-record.ts";
 import type { Epoch } from "./epoch.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { KeyPackageSupply } from "./key-package-supply.ts";
+import type { IdentityAlarm } from "./own-entry.ts";
 import type { Provider } from "./provider.ts";
 import type { SecretNames } from "./secret-names.ts";
 import type { StateKeeper } from "./state-keeper.ts";
@@ -49,6 +51,8 @@ export interface ClientEvents {
   };
   /** A Welcome was refused; this device did not join. */
   readonly refused: { readonly conversationId: ConversationId; readonly code: string };
+  /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
+  readonly "identity-alarm": IdentityAlarm;
   readonly connection: { readonly state: "ready" | "down"; readonly reason?: unknown };
   /** A fault that is nobody else's: a listener that threw, a store that failed. */
   readonly fault: unknown;
@@ -78,6 +82,7 @@ export interface Host {
   readonly counters: Counters;
   readonly events: EventHub<ClientEvents>;
   readonly keyPackages: KeyPackageSupply;
+  readonly devices: DeviceDirectory;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */

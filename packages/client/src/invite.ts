@@ -74,6 +74,7 @@ function trustOf({
   policyId,
   accessLog,
   identityLog,
+  vrfKey,
   witnesses,
   witnessThreshold,
 }: ServerAnswer): TrustConfig {
@@ -81,6 +82,7 @@ function trustOf({
     ...(policyId !== undefined && { policyId }),
     log: accessLog,
     identityLog,
+    vrfKey,
     witnesses,
     witnessThreshold,
   };

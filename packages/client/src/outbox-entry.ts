@@ -64,6 +64,8 @@ export interface CommitAttempt {
   readonly welcome?: Uint8Array;
   readonly welcomed: readonly DeviceReference[];
   readonly roster: readonly RosterSalt[];
+  /** Proves the devices that are added. */
+  readonly lookup?: Uint8Array;
 }
 
 export type Attempt = MessageAttempt | CommitAttempt;
@@ -143,11 +145,12 @@ function attemptFields(attempt: Attempt): CborValue {
     attempt.welcome ?? null,
     attempt.welcomed.map(({ accountId, deviceId }) => [accountId, deviceId]),
     attempt.roster.map(({ accountId, salt }) => [accountId, salt]),
+    attempt.lookup ?? null,
   ];
 }
 
 function readAttempt(kind: Intent["kind"], value: CborValue): Attempt {
-  const reader = new FieldReader(value, "attempt", 7);
+  const reader = new FieldReader(value, "attempt", kind === "message" ? 7 : 8);
   return kind === "message" ? readMessageAttempt(reader) : readCommitAttempt(reader);
 }
 
@@ -175,8 +178,8 @@ function readCommitAttempt(reader: FieldReader): CommitAttempt {
   const rosterRoot = reader.bytes(32);
   const message = reader.bytes();
   const welcome = reader.optionalBytes();
-  return {
-    kind: "commit",
+  const attempt = {
+    kind: "commit" as const,
     epoch,
     startBucket,
     rosterRoot,
@@ -191,6 +194,8 @@ function readCommitAttempt(reader: FieldReader): CommitAttempt {
       return { accountId: asAccountId(fields.bytes()), salt: fields.bytes(32) };
     }),
   };
+  const lookup = reader.optionalBytes();
+  return { ...attempt, ...(lookup && { lookup }) };
 }
 
 function readRecordChain(value: CborValue): RecordChain {

@@ -17,10 +17,11 @@ export function frameOf(entry: OutboxEntry, requestId: number): ClientFrame {
       ...(sealedBucket && { sealedBucket }),
     };
   }
-  const { message, welcome, welcomed, roster } = attempt;
+  const { message, welcome, welcomed, roster, lookup } = attempt;
   const welcomes =
     welcome === undefined
       ? []
       : welcomed.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome }));
-  return { type: "commit", requestId, conversationId, messageId, message, welcomes, roster };
+  const frame = { type: "commit" as const, requestId, conversationId, messageId, message, welcomes, roster };
+  return { ...frame, ...(lookup && { lookup }) };
 }

@@ -11,7 +11,7 @@ import {
 } from "@portcullis/protocol";
 import { buildCommit, isMoot } from "./commit-build.ts";
 import type { Epoch } from "./epoch.ts";
-import { ClientError } from "./errors.ts";
+import { ClientError, isTransient } from "./errors.ts";
 import type { Answer, Host, OutboxOwner } from "./host.ts";
 import type { CommitAttempt, Intent, OutboxEntry } from "./outbox-entry.ts";
 import { frameOf } from "./outbox-frame.ts";
@@ -102,8 +102,7 @@ export class Outbox {
     if (blocked) return this.#waitWith(waiting);
     if (first.entry.intent.kind === "commit") {
       if (sent.length > 0) return this.#waitWith(waiting);
-      await this.#sendCommit(epoch, first);
-      return true;
+      return (await this.#sendCommit(epoch, first)) || this.#waitWith(waiting);
     }
     if (epoch.group.epoch === 0) return this.#waitWith(waiting);
     if (this.#isExpired(epoch)) {
@@ -174,17 +173,18 @@ export class Outbox {
     held.entry = { ...held.entry, attempt };
   }
 
-  async #sendCommit(epoch: Epoch, held: Held): Promise<void> {
+  /** False when it cannot be made now, and will be tried again. */
+  async #sendCommit(epoch: Epoch, held: Held): Promise<boolean> {
     const { intent } = held.entry;
-    if (intent.kind !== "commit") return;
+    if (intent.kind !== "commit") return true;
     if (isMoot(epoch, intent) && !this.#isExpired(epoch)) {
       await this.#host.write([{ erase: "outbox", order: held.place }]);
       this.#held = this.#held.filter((other) => other !== held);
       held.outcome.resolve({ sequence: 0, acceptedAtMs: epoch.facts.startedAtMs });
-      return;
+      return true;
     }
     const built = await this.#build(epoch, held, intent);
-    if (built === undefined) return;
+    if (built === undefined) return !this.#held.includes(held);
     const { attempt, pending, ratchet } = built;
     epoch.setRatchet(ratchet);
     held.entry = { ...held.entry, attempt };
@@ -195,17 +195,27 @@ export class Outbox {
     ]);
     this.#pending = pending;
     this.#transmit(held);
+    return true;
   }
 
-  /** Undefined when it cannot be made: a device without proof, a KeyPackage that is not valid. */
+  /**
+   * Undefined when it cannot be made: for good, since a device has no proof or a KeyPackage is not valid; or not now,
+   * since the server cannot be asked.
+   */
   async #build(epoch: Epoch, held: Held, intent: Parameters<typeof buildCommit>[1]) {
     try {
       const { states } = this.#owner;
       if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
       const committer = this.#host.account.accountId;
-      return await buildCommit(epoch, intent, { startBucket: this.#bucketNow(epoch), states, committer });
+      const startBucket = this.#bucketNow(epoch);
+      const { devices: directory } = this.#host;
+      return await buildCommit(epoch, intent, { startBucket, states, committer, directory });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
+      if (isTransient(error)) {
+        this.#host.later(RETRY_MS, () => this.#owner.run(() => this.flush()));
+        return undefined;
+      }
       await this.#giveUp(held, error);
       return undefined;
     }

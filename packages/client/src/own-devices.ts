@@ -2,6 +2,7 @@ import { decodeDeviceProof, verifyDeviceProof, type VerifiedDeviceList } from "@
 import type { WitnessPolicy } from "@portcullis/ledger/verify";
 import { equalBytes, toBase64Url, type AccountId, type DeviceId } from "@portcullis/protocol";
 import type { AccountRecord } from "./account-record.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
 import { ClientError } from "./errors.ts";
 import type { ServerApi } from "./server-api.ts";
 
@@ -16,13 +17,14 @@ export interface OwnDevice {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Every device that the witnessed log has for the account, none left out and none added by the server. */
+/** Every device that the identity log has for the account now, none left out and none added by the server. */
 export async function ownDevices(
   api: ServerApi,
   account: AccountRecord,
-  identityPolicy: WitnessPolicy,
+  directory: DeviceDirectory,
 ): Promise<OwnDevice[]> {
-  const { devices } = await ownDeviceList(api, account.accountId, identityPolicy);
+  const lists = await directory.current([account.accountId]);
+  const devices = lists.get(toBase64Url(account.accountId))?.devices ?? [];
   const days = await api.lastSeenDays(account);
   return devices.map(({ deviceId }) => {
     const day = days.get(toBase64Url(deviceId));
@@ -31,7 +33,10 @@ export async function ownDevices(
   });
 }
 
-/** The account's list as everybody finds it in the identity log. @throws ClientError, LedgerError */
+/**
+ * A list of the account that stands in the identity log. That there is none newer is for the server to say: it takes no
+ * other version than the next. @throws ClientError, LedgerError
+ */
 export async function ownDeviceList(
   api: ServerApi,
   accountId: AccountId,

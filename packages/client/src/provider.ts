@@ -29,6 +29,8 @@ export interface TrustConfig {
   /** Verifier keys as lines of signed-note. */
   readonly log: string;
   readonly identityLog: string;
+  /** base64url: proves whose a label in the identity log is. */
+  readonly vrfKey: string;
   readonly witnesses: readonly string[];
   readonly witnessThreshold: number;
 }
@@ -46,6 +48,8 @@ export class Provider {
   /** 32 bytes. */
   readonly frankingKey: Uint8Array;
   readonly identityPolicy: WitnessPolicy;
+  /** 32 bytes. */
+  readonly vrfKey: Uint8Array;
   /** One for all conversations: the server signs one root for what it took in together, in whichever of them. */
   readonly receipts: ReceiptVerifier;
   readonly #api: ServerApi;
@@ -62,6 +66,7 @@ export class Provider {
     this.name = pinned.provider;
     this.frankingKey = pinned.frankingKey;
     this.receipts = new ReceiptVerifier(pinned.frankingKey);
+    this.vrfKey = fromBase64Url(trust.vrfKey);
     this.identityPolicy = identityPolicyOf(trust);
   }
 

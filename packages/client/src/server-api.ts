@@ -21,6 +21,8 @@ import {
   type InviteRequest,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
+  type LookupAnswer,
+  type LookupRequest,
   type OwnDevicesAnswer,
   type PolicyId,
   type RecoveryAnswer,
@@ -42,7 +44,6 @@ export type Admission = { readonly registrationToken: string } | { readonly invi
 /** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
 export interface ClaimedDevice extends DeviceReference {
   readonly keyPackage: Uint8Array;
-  readonly deviceProof: Uint8Array;
 }
 
 interface LoggedOpening {
@@ -125,6 +126,12 @@ export class ServerApi {
     }
   }
 
+  /** An encoded lookup of these accounts; the server waits until the log has what it knows of them. */
+  async lookUp(accounts: readonly AccountId[]): Promise<Uint8Array> {
+    const request: LookupRequest = { accounts: accounts.map((id) => toBase64Url(id)) };
+    return fromBase64Url((await this.#ask<LookupAnswer>("POST", "/v1/lookups", request)).lookup);
+  }
+
   /** The encoded device proof of an account; the server waits until the log has it. */
   async devices(accountId: AccountId): Promise<Uint8Array> {
     const path = `/v1/accounts/${toBase64Url(accountId)}/devices`;
@@ -182,7 +189,6 @@ export class ServerApi {
       accountId: asAccountId(fromBase64Url(device.accountId)),
       deviceId: asDeviceId(fromBase64Url(device.deviceId)),
       keyPackage: fromBase64Url(device.keyPackage),
-      deviceProof: fromBase64Url(device.deviceProof),
     }));
   }
 

@@ -1,7 +1,7 @@
 import { sha256 } from "@portcullis/crypto";
 import { encodeSharedState, type Role, type SharedState, type Standing } from "@portcullis/protocol/content";
 import { equalBytes, limits, utf8, type AccountId, type DeviceReference } from "@portcullis/protocol";
-import { accountsOf } from "./commit-check.ts";
+import { accountsOf } from "./device-directory.ts";
 import { ClientError } from "./errors.ts";
 
 /** The state with which its creator, who owns it, begins a conversation. @throws ClientError CLIENT_STATE_SIZE */

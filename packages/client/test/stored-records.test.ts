@@ -90,6 +90,7 @@ const commit: OutboxEntry = {
     welcome: random(60),
     welcomed: [device],
     roster: [{ accountId: device.accountId, salt: random(32) }],
+    lookup: random(100),
   },
 };
 const { attempt: _, ...intentOnly } = message;

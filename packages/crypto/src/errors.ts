@@ -21,6 +21,8 @@ export const cryptoErrors = {
     "A participant's first round is malformed, of another ceremony, or proves no knowledge of its secret.",
   DKG_TRANSCRIPT: "A participant saw other public messages than this one.",
   DKG_SHARE: "A participant's secret share does not fit its public commitments.",
+  VRF_KEY: "The key of the verifiable random function is not a valid scalar or group element.",
+  VRF_PROOF: "The proof does not show that this is the key's output for this input.",
   HPKE_KEY: "The HPKE key is not valid.",
   HPKE_OPEN: "The sealed bytes do not open under this key, info and associated data.",
 } as const;

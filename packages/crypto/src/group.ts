@@ -34,22 +34,26 @@ export function hashToScalar(domain: string, values: readonly CborValue[]): Uint
 
 /** SHA-512 of the bytes, as a little-endian number modulo q. */
 export function wideHashToScalar(bytes: Uint8Array): Uint8Array {
-  return reduce(sodium.crypto_hash_sha512(bytes));
+  return scalarFromWide(sodium.crypto_hash_sha512(bytes));
 }
 
 /** HMAC-SHA512 under a 32-byte secret of the deterministic CBOR of [domain, ...values], modulo q. */
 export function secretScalar(secret: Uint8Array, domain: string, values: readonly CborValue[]): Uint8Array {
-  return reduce(sodium.crypto_auth_hmacsha512(encodeCbor([domain, ...values]), secret));
+  return scalarFromWide(sodium.crypto_auth_hmacsha512(encodeCbor([domain, ...values]), secret));
 }
 
 /** SHA-512 of the deterministic CBOR of [domain, ...values], mapped by RFC 9496 section 4.3.4. Nobody knows its logarithm. */
 export function hashToElement(domain: string, values: readonly CborValue[]): Uint8Array {
-  return sodium.crypto_core_ristretto255_from_hash(
-    sodium.crypto_hash_sha512(encodeCbor([domain, ...values])),
-  );
+  return elementFromWide(sodium.crypto_hash_sha512(encodeCbor([domain, ...values])));
 }
 
-function reduce(wide: Uint8Array): Uint8Array {
+/** 64 uniform bytes, mapped by RFC 9496 section 4.3.4. */
+export function elementFromWide(wide: Uint8Array): Uint8Array {
+  return sodium.crypto_core_ristretto255_from_hash(wide);
+}
+
+/** 64 bytes as a little-endian number modulo q; the bytes are erased. */
+export function scalarFromWide(wide: Uint8Array): Uint8Array {
   const scalar = sodium.crypto_core_ristretto255_scalar_reduce(wide);
   wide.fill(0);
   return scalar;

@@ -37,3 +37,12 @@ export {
   verifyWithLabel,
   type SigningKey,
 } from "./signature.ts";
+export {
+  generateVrfKey,
+  proveVrf,
+  verifyVrf,
+  VRF_PROOF_BYTES,
+  vrfKeyFromScalar,
+  vrfKeyFromSeed,
+  type VrfKey,
+} from "./vrf.ts";

@@ -1,4 +1,4 @@
-// The threshold KEM once more, over noble and node:crypto, from spec/threshold.md and not from src: it shares no
+// The threshold KEM and the VRF once more, over noble and node:crypto, from their specifications and not from src: it shares no
 // arithmetic, no hash and no structure with the product's code. For tests; its numbers do not hide.
 import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { ristretto255, ristretto255_hasher } from "@noble/curves/ed25519.js";
@@ -118,4 +118,27 @@ export function combine(shares: readonly Uint8Array[]): Uint8Array {
     sum = sum.add(part.multiply(weight));
   }
   return sum.toBytes();
+}
+
+const sha512Of = (...parts: Uint8Array[]) =>
+  new Uint8Array(
+    createHash("sha512")
+      .update(join(...parts))
+      .digest(),
+  );
+const vrfHash = (domain: number, ...parts: Uint8Array[]) =>
+  sha512Of(Buffer.from("\xffc2sp.org/vrf-r255", "latin1"), Uint8Array.of(domain), ...parts);
+
+/** https://c2sp.org/vrf-r255, with all that its test vector lists. */
+export function vrf(secret: Uint8Array, alpha: Uint8Array) {
+  const x = Fn.fromBytes(secret);
+  const publicKey = Point.BASE.multiply(x).toBytes();
+  const h = ristretto255_hasher.deriveToCurve!(vrfHash(0x82, publicKey, alpha));
+  const gamma = h.multiply(x).toBytes();
+  const k = wide(vrfHash(0x81, secret, h.toBytes()));
+  const [u, v] = [Point.BASE.multiply(k).toBytes(), h.multiply(k).toBytes()];
+  const c = vrfHash(0x02, publicKey, h.toBytes(), gamma, u, v, Uint8Array.of(0)).slice(0, 16);
+  const s = Fn.toBytes(Fn.add(k, Fn.mul(wide(c), x)));
+  const output = vrfHash(0x03, gamma, Uint8Array.of(0));
+  return { publicKey, h: h.toBytes(), k: Fn.toBytes(k), u, v, proof: join(gamma, c, s), output };
 }

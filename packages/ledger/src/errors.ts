@@ -28,6 +28,11 @@ export const ledgerErrors = {
   IDENTITY_DEVICES: "The device list names a device or a key twice, out of order, or too many.",
   IDENTITY_VERSION: "A first version names a previous list, or a later one does not.",
   IDENTITY_SUCCESSION: "The device list is not the next version of the one before.",
+  INDEX_OPENING: "An entry of the identity log is not what its opening says.",
+  INDEX_VERSION: "An entry of the identity log is not the version after the account's last one.",
+  INDEX_ROOT: "An index root in the identity log is not that of the entries before it.",
+  INDEX_STALE_ROOT: "The index root is not the last entry of the identity log.",
+  INDEX_PATH: "The lookup's answer for an account does not lead to the index root.",
 } as const;
 
 export type LedgerErrorCode = keyof typeof ledgerErrors;

@@ -39,7 +39,8 @@ export type Cosign = (
 
 /**
  * `constant`: each tick publishes exactly `entries`, dummies filling up, so that nothing shows when something is
- * asked for. `demand`: a tick publishes what is queued, at most `most`, or nothing.
+ * asked for. `demand`: a tick publishes what is queued, at most `most`, or nothing. `closing` makes one item more, which
+ * ends the batch and is published with it; it is called once for a batch, with what stands before in it.
  */
 export type Pace<Item extends Sequenced> =
   | {
@@ -48,7 +49,11 @@ export type Pace<Item extends Sequenced> =
       readonly dummy: () => Item;
       readonly random: Random;
     }
-  | { readonly kind: "demand"; readonly most: number };
+  | {
+      readonly kind: "demand";
+      readonly most: number;
+      readonly closing?: (firstIndex: number, items: readonly Item[]) => Item;
+    };
 
 /** What a tick came to. `waiting`: signed, but too few witnesses answered; the next tick asks again. */
 export interface Tick {
@@ -102,6 +107,7 @@ export class Sequencer<Item extends Sequenced> {
   /** In the log, not published, by index. */
   readonly #appended = new Map<number, Waiting<Item>>();
   #resumed = false;
+  #renewing = false;
   #running: Promise<Tick> | undefined;
   #closed = false;
 
@@ -131,6 +137,11 @@ export class Sequencer<Item extends Sequenced> {
     checkEntry(item.entry);
     if (this.#closed) throw new LedgerError("LEDGER_CLOSED");
     return new Promise((resolve, reject) => this.#queue.push({ item, resolve, reject }));
+  }
+
+  /** The next tick publishes a batch even if nothing is queued: its closing alone. */
+  renew(): void {
+    this.#renewing = true;
   }
 
   /** To be called at each interval. One runs at a time: called again meanwhile, it gives the one that runs. */
@@ -172,8 +183,11 @@ export class Sequencer<Item extends Sequenced> {
     const taken = this.#queue.splice(0, pace.kind === "constant" ? pace.entries : pace.most);
     const firstIndex = this.#log.size;
     if (pace.kind === "demand") {
-      if (taken.length === 0) return undefined;
-      return { firstIndex, items: taken.map((it) => it.item), waiting: new Map(taken.entries()) };
+      const items = taken.map((it) => it.item);
+      if (pace.closing !== undefined && (items.length > 0 || this.#renewing))
+        items.push(pace.closing(firstIndex, items));
+      this.#renewing = false;
+      return items.length === 0 ? undefined : { firstIndex, items, waiting: new Map(taken.entries()) };
     }
     // were the dummies always last, one entry unsealed later would tell that those before it were none
     const places = randomPlaces(pace.random, taken.length, pace.entries);

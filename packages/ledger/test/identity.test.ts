@@ -14,9 +14,12 @@ import {
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import {
   accountIdOf,
+  commitToList,
   decodeDeviceProof,
+  decodeIdentityOpening,
   deviceOf,
   encodeDeviceProof,
+  encodeIdentityOpening,
   identityEntry,
   MAXIMUM_DEVICES,
   signDeviceList,
@@ -136,34 +139,38 @@ test("IDN-05: the next version is one higher, of the same account, and names the
   assert.throws(() => verifySuccession(next, known), { code: "IDENTITY_SUCCESSION" }, "backwards");
 });
 
-test("IDN-06: the log's entry is 32 bytes that differ with the salt", () => {
-  const [salt, other] = [random(32), random(32)];
-  const entry = identityEntry(signed, salt);
-  assert.equal(entry.length, 32);
-  assert.deepEqual(entry, sha256(encodeCbor(["portcullis/identity/v1", salt, signed])));
-  assert.ok(!equalBytes(entry, identityEntry(signed, other)));
+test("IDN-06: the log's entry is 32 bytes of which label, version and commitment are told, and nobody's account", () => {
+  const [salt, other, label] = [random(32), random(32), random(32)];
+  const commitment = commitToList(salt, signed);
+  assert.deepEqual(commitment, sha256(encodeCbor(["portcullis/list-commitment/v1", salt, signed])));
+  assert.ok(!equalBytes(commitment, commitToList(other, signed)));
+  const opening = { kind: "device-list", label, version: 3, commitment } as const;
+  const bytes = encodeCbor(["portcullis/identity/v2", label, 3, commitment]);
+  assert.deepEqual(encodeIdentityOpening(opening), bytes);
+  assert.deepEqual(identityEntry(opening), sha256(bytes));
+  assertDecoder(bytes, decodeIdentityOpening, encodeIdentityOpening);
 });
 
-test("IDN-07: a device proof holds only for the list, the salt and the log that it was made for", () => {
-  const salt = random(32);
-  const entries = [...makeEntries(4), identityEntry(signed, salt)];
+test("IDN-07: a device proof holds only for the list, the salt, the label and the log that it was made for", () => {
+  const [salt, label] = [random(32), random(32)];
+  const commitment = commitToList(salt, signed);
+  const entries = [...makeEntries(4), identityEntry({ kind: "device-list", label, version: 1, commitment })];
   const checkpoint = signedBy({ origin: ORIGIN, size: 5, root: merkleRoot(entries) }, witnesses.slice(0, 2));
   const proof = {
     signedList: signed,
     salt,
+    label,
     proof: formatTlogProof({ index: 4, path: merklePath(entries, 4), checkpoint }),
   };
   const proven = verifyDeviceProof(proof, policyOf(2));
   assert.equal(proven.index, 4);
   assert.equal(proven.checkpoint.size, 5);
   assert.equal(proven.devices.length, 2);
-  assert.throws(() => verifyDeviceProof({ ...proof, salt: random(32) }, policyOf(2)), {
-    code: "LEDGER_INCLUSION",
-  });
   const unlogged = signDeviceList(accountKey, { ...first, devices: [] });
-  assert.throws(() => verifyDeviceProof({ ...proof, signedList: unlogged }, policyOf(2)), {
-    code: "LEDGER_INCLUSION",
-  });
+  for (const change of [{ salt: random(32) }, { label: random(32) }, { signedList: unlogged }])
+    assert.throws(() => verifyDeviceProof({ ...proof, ...change }, policyOf(2)), {
+      code: "LEDGER_INCLUSION",
+    });
   assert.throws(() => verifyDeviceProof(proof, policyOf(3)), { code: "LEDGER_WITNESS_QUORUM" });
   assertDecoder(encodeDeviceProof(proof), decodeDeviceProof, encodeDeviceProof);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "@portcullis/testkit";
-import { toHex } from "@portcullis/protocol";
+import { toHex, utf8 } from "@portcullis/protocol";
 import {
   collectCosignatures,
   Sequencer,
@@ -220,4 +220,42 @@ test("LOG-35: a tick that is called while one runs is that one", async () => {
   const { sequencer, log } = await makeSequencer(constant(4).pace);
   await Promise.all([sequencer.tick(), sequencer.tick(), sequencer.tick()]);
   assert.equal(log.size, 4);
+});
+
+test("LOG-36: on demand a batch ends with its closing, which sees what stands before it; asked for, it stands alone", async () => {
+  const closings: [number, number][] = [];
+  const closing = (firstIndex: number, items: readonly Sequenced[]): Sequenced => {
+    closings.push([firstIndex, items.length]);
+    return { entry: utf8(`closing after ${firstIndex + items.length}`) };
+  };
+  const { sequencer, log } = await makeSequencer({ kind: "demand", most: 2, closing });
+  await sequencer.tick();
+  assert.deepEqual([log.published?.size, closings], [0, []]);
+  const queued = makeEntries(3).map((entry) => sequencer.queue({ entry }));
+  for (let tick = 0; tick < 3; tick++) await sequencer.tick();
+  assert.deepEqual(await Promise.all(queued), [{ index: 0 }, { index: 1 }, { index: 3 }]);
+  sequencer.renew();
+  assert.equal((await sequencer.tick()).state, "published");
+  assert.equal((await sequencer.tick()).state, "idle");
+  assert.deepEqual(closings, [
+    [0, 2],
+    [3, 1],
+    [5, 0],
+  ]);
+  assert.equal(log.published?.size, 6);
+  assert.deepEqual(await log.entry(5), utf8("closing after 5"));
+});
+
+test("LOG-36: a batch that could not be recorded goes again with the closing that it had", async () => {
+  let made = 0;
+  const closing = () => ({ entry: utf8(`closing ${made++}`) });
+  const { sequencer, log, fault } = await makeSequencer({ kind: "demand", most: 2, closing });
+  const [entry] = makeEntries(1);
+  const queued = sequencer.queue({ entry: entry! });
+  fault.record = new Error("disk full");
+  await assert.rejects(sequencer.tick(), { message: "disk full" });
+  delete fault.record;
+  await sequencer.tick();
+  await queued;
+  assert.deepEqual([await log.entry(0), await log.entry(1)], [entry, utf8("closing 0")]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { merklePath, merkleRoot, signingKeyFromSeed } from "@portcullis/crypto";
+import { merklePath, merkleRoot, signingKeyFromSeed, vrfKeyFromSeed } from "@portcullis/crypto";
 import { asDeviceId, fromHex, toHex, utf8 } from "@portcullis/protocol";
 import {
   addCheckpoint,
@@ -10,7 +10,16 @@ import {
   makeNoteSigner,
   signCheckpoint,
 } from "@portcullis/ledger";
-import { accountIdOf, identityEntry, signDeviceList } from "@portcullis/ledger/identity";
+import {
+  accountIdOf,
+  commitToList,
+  emptyIndex,
+  extendIndex,
+  identityEntry,
+  proveLabel,
+  rootOfIndex,
+  signDeviceList,
+} from "@portcullis/ledger/identity";
 import { formatCheckpoint, formatTlogProof, verifyTlogProof } from "@portcullis/ledger/verify";
 
 interface Vectors {
@@ -24,6 +33,7 @@ interface Vectors {
     noticeKey: string;
     devices: { deviceId: string; signatureKey: string }[];
     salt: string;
+    vrfSeed: string;
   };
   made: Record<string, string>;
 }
@@ -76,10 +86,20 @@ function makeIdentity(): Record<string, string> {
       signatureKey: fromHex(signatureKey),
     })),
   });
+  const vrfKey = vrfKeyFromSeed(fromHex(given.vrfSeed));
+  const { label, proof } = proveLabel(vrfKey, accountIdOf(key.publicKey));
+  const commitment = commitToList(fromHex(given.salt), signedList);
+  const opening = { kind: "device-list", label, version: 1, commitment } as const;
+  const root = rootOfIndex(extendIndex(emptyIndex, opening));
   return {
     accountId: toHex(accountIdOf(key.publicKey)),
     signedDeviceList: toHex(signedList),
-    identityEntry: toHex(identityEntry(signedList, fromHex(given.salt))),
+    vrfKey: toHex(vrfKey.publicKey),
+    label: toHex(label),
+    labelProof: toHex(proof),
+    identityEntry: toHex(identityEntry(opening)),
+    indexRoot: toHex(root.root),
+    indexRootEntry: toHex(identityEntry(root)),
   };
 }
 

@@ -43,6 +43,8 @@ export interface ServerAnswer {
   /** Verifier keys as lines of signed-note. */
   readonly accessLog: string;
   readonly identityLog: string;
+  /** Proves whose a label in the identity log is. */
+  readonly vrfKey: string;
   readonly witnesses: readonly string[];
   /** How many of them must have cosigned a checkpoint. */
   readonly witnessThreshold: number;
@@ -125,6 +127,14 @@ export interface RecoveryAnswer {
   readonly sealed: string;
 }
 
+/** POST /v1/lookups: what the identity log says of accounts, with proofs; see spec/identity.md. */
+export interface LookupRequest {
+  readonly accounts: readonly string[];
+}
+export interface LookupAnswer {
+  readonly lookup: string;
+}
+
 /** POST /v1/key-packages */
 export interface KeyPackagesRequest {
   readonly keyPackages: readonly string[];
@@ -138,7 +148,6 @@ export interface ClaimedDevice {
   readonly accountId: string;
   readonly deviceId: string;
   readonly keyPackage: string;
-  readonly deviceProof: string;
 }
 export interface ClaimAnswer {
   readonly devices: readonly ClaimedDevice[];
@@ -161,7 +170,7 @@ export interface LedgerEntryAnswer {
   readonly proof: string;
 }
 
-/** GET /v1/ledger/openings?from=N: openings N, N+1, ... below the size of `checkpoint`, or as many as fit. */
+/** GET /v1/ledger/openings?from=N, GET /v1/identity/openings?from=N: openings N, N+1, ... below the size of `checkpoint`, or as many as fit. */
 export interface OpeningsAnswer {
   readonly openings: readonly string[];
   /** The published checkpoint: a signed note with its cosignatures. */

@@ -13,7 +13,7 @@ import {
 import { limits } from "./limits.ts";
 
 const MESSAGE = "portcullis/message/v1";
-const COMMIT = "portcullis/commit/v1";
+const COMMIT = "portcullis/commit/v2";
 
 /** MLS authenticated data of an application message: what server and members both see and MLS binds to the ciphertext. */
 export interface MessageData {
@@ -40,6 +40,8 @@ export interface CommitData {
   readonly startBucket: BucketStart;
   /** 32 bytes: root over the accounts of the epoch that the Commit begins. */
   readonly rosterRoot: Uint8Array;
+  /** SHA-256 of the lookup of the accounts whose devices are added; exactly when there are any. */
+  readonly lookupHash?: Uint8Array;
 }
 
 export function encodeMessageData(data: MessageData): Uint8Array {
@@ -81,20 +83,26 @@ export function encodeCommitData(data: CommitData): Uint8Array {
     data.removed.map(deviceFields),
     data.startBucket,
     data.rosterRoot,
+    data.lookupHash ?? null,
   ]);
 }
 
-/** @throws ProtocolError DECODE_* */
+/** @throws ProtocolError DECODE_*; DECODE_SHAPE when the hash of a lookup stands without added devices, or they without it */
 export function decodeCommitData(bytes: Uint8Array): CommitData {
   const what = "commit data";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 5);
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 6);
   reader.constant(COMMIT);
-  return {
-    added: reader.list(readDevice, limits.devicesPerCommit),
+  const added = reader.list(readDevice, limits.devicesPerCommit);
+  const data = {
+    added,
     removed: reader.list(readDevice, limits.devicesPerCommit),
     startBucket: reader.integer(),
     rosterRoot: reader.bytes(32),
   };
+  const lookupHash = reader.optionalBytes(32);
+  if (added.length > 0 !== (lookupHash !== undefined))
+    throw new ProtocolError("DECODE_SHAPE", { what, field: "lookupHash" });
+  return { ...data, ...(lookupHash && { lookupHash }) };
 }
 
 function deviceFields(device: DeviceReference): CborValue {

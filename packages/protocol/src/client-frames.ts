@@ -36,6 +36,7 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
         frame.message,
         welcomeGroups(frame.welcomes),
         frame.roster.map(rosterSaltFields),
+        frame.lookup ?? null,
       ];
       break;
     case "cursor":
@@ -58,7 +59,7 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
     case "send":
       return readSend(fields(value, 7));
     case "commit":
-      return readCommit(fields(value, 7));
+      return readCommit(fields(value, 8));
     case "cursor": {
       const reader = fields(value, 3);
       return { type, conversationId: asConversationId(reader.bytes()), sequence: reader.integer() };
@@ -93,8 +94,8 @@ function readSend(reader: FieldReader): SendFrame {
 }
 
 function readCommit(reader: FieldReader): CommitFrame {
-  return {
-    type: "commit",
+  const frame = {
+    type: "commit" as const,
     requestId: reader.integer(),
     conversationId: asConversationId(reader.bytes()),
     messageId: asMessageId(reader.bytes()),
@@ -102,6 +103,8 @@ function readCommit(reader: FieldReader): CommitFrame {
     welcomes: readWelcomeGroups(reader),
     roster: reader.list(readRosterSalt, limits.accountsPerConversation),
   };
+  const lookup = reader.optionalBytes();
+  return { ...frame, ...(lookup && { lookup: atMost(lookup, limits.lookupBytes) }) };
 }
 
 function atMost(bytes: Uint8Array, maximum: number): Uint8Array {

@@ -40,6 +40,8 @@ export interface CommitFrame {
   readonly welcomes: readonly DeviceWelcome[];
   /** Every account of the epoch that the Commit begins. */
   readonly roster: readonly RosterSalt[];
+  /** What the identity log says of the accounts whose devices are added; exactly when there are any. */
+  readonly lookup?: Uint8Array;
 }
 
 /** Everything up to `sequence` is durable on this device. */
@@ -62,6 +64,8 @@ export interface Item {
   readonly message?: Uint8Array;
   readonly record?: Uint8Array;
   readonly receipt?: Receipt;
+  /** That of the Commit frame. */
+  readonly lookup?: Uint8Array;
 }
 
 export interface ReadyFrame {

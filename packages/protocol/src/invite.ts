@@ -8,6 +8,8 @@ export interface TrustAnchors {
   /** Verifier keys as lines of signed-note. */
   readonly log: string;
   readonly identityLog: string;
+  /** base64url, 32 bytes: proves whose a label in the identity log is. */
+  readonly vrfKey: string;
   readonly witnesses: readonly string[];
   readonly witnessThreshold: number;
 }
@@ -27,8 +29,8 @@ const LINK = /^(https?:\/\/[^\s#?@]+)\/join#portcullis-invite\.1\.([A-Za-z0-9_-]
 
 /** The bytes whose SHA-256 an invitation carries. */
 export function encodeTrustAnchors(trust: TrustAnchors): Uint8Array {
-  const { policyId = null, log, identityLog, witnesses, witnessThreshold } = trust;
-  return encodeCbor(["portcullis/trust/v1", policyId, log, identityLog, witnesses, witnessThreshold]);
+  const { policyId = null, log, identityLog, vrfKey, witnesses, witnessThreshold } = trust;
+  return encodeCbor(["portcullis/trust/v1", policyId, log, identityLog, vrfKey, witnesses, witnessThreshold]);
 }
 
 /** Secret and fingerprint stand in the fragment, which a browser sends to nobody. */

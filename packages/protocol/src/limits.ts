@@ -1,7 +1,7 @@
 /** What one party may make another party hold in memory. Whoever reads from a stranger checks these first. */
 export const limits = {
   /** One WebSocket frame, either way. */
-  frameBytes: 256 * 1024,
+  frameBytes: 384 * 1024,
   /** One MLSMessage that carries content. */
   messageBytes: 64 * 1024,
   /** One record: nonce, sealed copy of the content, tag. */
@@ -40,6 +40,10 @@ export const limits = {
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */
   accountsPerClaim: 64,
+  /** Accounts that one lookup in the identity log answers for. */
+  accountsPerLookup: 64,
+  /** One lookup: its proof once, and an answer for each account. */
+  lookupBytes: 128 * 1024,
   /** One JSON body. */
   bodyBytes: 1024 * 1024,
 } as const;

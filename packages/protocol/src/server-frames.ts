@@ -65,6 +65,7 @@ export function encodeItem(item: Item): Uint8Array {
     item.message ?? null,
     item.record ?? null,
     item.receipt ? receiptFields(item.receipt) : null,
+    item.lookup ?? null,
   ]);
 }
 
@@ -139,7 +140,7 @@ function readAccepted(reader: FieldReader): AcceptedFrame {
 }
 
 function readItem(value: CborValue): Item {
-  const reader = new FieldReader(value, "item", 9);
+  const reader = new FieldReader(value, "item", 10);
   const sequence = reader.integer();
   const kind = reader.oneOf(["message", "commit"]);
   const senderAccountId = asAccountId(reader.bytes());
@@ -149,6 +150,7 @@ function readItem(value: CborValue): Item {
   const message = reader.optionalBytes();
   const record = reader.optionalBytes();
   const receipt = reader.value();
+  const lookup = reader.optionalBytes();
   return {
     sequence,
     kind,
@@ -159,5 +161,6 @@ function readItem(value: CborValue): Item {
     ...(message && { message }),
     ...(record && { record }),
     ...(receipt !== null && { receipt: readReceipt(receipt) }),
+    ...(lookup && { lookup }),
   };
 }

@@ -61,15 +61,20 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
       partial({ record: bytes, sealedBucket: bytes }),
     )
     .map(merge),
-  record({
-    type: fc.constant("commit" as const),
-    requestId: count,
-    conversationId,
-    messageId,
-    message: bytes,
-    welcomes: fc.array(record({ accountId, deviceId, welcome: fc.uint8Array({ maxLength: 1 }) })),
-    roster,
-  }),
+  fc
+    .tuple(
+      record({
+        type: fc.constant("commit" as const),
+        requestId: count,
+        conversationId,
+        messageId,
+        message: bytes,
+        welcomes: fc.array(record({ accountId, deviceId, welcome: fc.uint8Array({ maxLength: 1 }) })),
+        roster,
+      }),
+      partial({ lookup: bytes }),
+    )
+    .map(merge),
   record({ type: fc.constant("cursor" as const), conversationId, sequence: count }),
 );
 
@@ -83,7 +88,7 @@ const item: fc.Arbitrary<Item> = fc
       messageId,
       acceptedAtMs: count,
     }),
-    partial({ message: bytes, record: bytes, receipt }),
+    partial({ message: bytes, record: bytes, receipt, lookup: bytes }),
   )
   .map(merge);
 
@@ -163,7 +168,8 @@ test("DEL-02: a frame or field beyond its limit is refused", () => {
     send(zeros(limits.messageBytes + 1), null, null),
     send(zeros(1), zeros(limits.recordBytes + 1), null),
     send(zeros(1), null, zeros(limits.sealedBucketBytes + 1)),
-    encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(limits.commitBytes + 1), [], []]),
+    encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(limits.commitBytes + 1), [], [], null]),
+    encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(1), [], [], zeros(limits.lookupBytes + 1)]),
     encodeCbor(["hello", "x".repeat(1025)]),
   ])
     assert.throws(() => decodeClientFrame(frame), { code: "DECODE_LENGTH" });
@@ -191,9 +197,9 @@ test("DEL-03: a Welcome for several devices travels once", () => {
   assert.ok(encoded.length < 11_000, "the welcome stands there once");
   assert.deepEqual(decodeClientFrame(encoded), frame);
   const group = [welcome, [[zeros(32), zeros(16)]]];
-  const split = encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(1), [group, group], []]);
+  const split = encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(1), [group, group], [], null]);
   assert.throws(() => decodeClientFrame(split), { code: "DECODE_NOT_CANONICAL" });
-  const empty = encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(1), [[welcome, []]], []]);
+  const empty = encodeCbor(["commit", 1, zeros(32), zeros(16), zeros(1), [[welcome, []]], [], null]);
   assert.throws(() => decodeClientFrame(empty), { code: "DECODE_LENGTH" });
 });
 

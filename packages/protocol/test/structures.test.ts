@@ -56,7 +56,18 @@ test("DEL-04: authenticated data of messages and Commits has one encoding", () =
   const recorded = { ...message, sealedBucketHash: filled(32, 6), recordHash: filled(32, 7) };
   assertDecoder(encodeMessageData(recorded), decodeMessageData, encodeMessageData);
   assert.deepEqual(decodeMessageData(encodeMessageData(recorded)), recorded);
-  const commit = { added: [device], removed: [device, device], startBucket: 900, rosterRoot: filled(32, 9) };
+  const lookupHash = filled(32, 8);
+  const commit = {
+    added: [device],
+    removed: [device, device],
+    startBucket: 900,
+    rosterRoot: filled(32, 9),
+    lookupHash,
+  };
+  const { lookupHash: _, ...without } = commit;
+  for (const torn of [without, { ...commit, added: [] }])
+    assert.throws(() => decodeCommitData(encodeCommitData(torn)), { code: "DECODE_SHAPE" });
+  assertDecoder(encodeCommitData({ ...without, added: [] }), decodeCommitData, encodeCommitData);
   assertDecoder(encodeCommitData(commit), decodeCommitData, encodeCommitData);
   assert.throws(() => decodeMessageData(encodeCommitData(commit)), { code: "DECODE_SHAPE" });
   const crowd = { ...commit, added: Array.from({ length: limits.devicesPerCommit + 1 }, () => device) };

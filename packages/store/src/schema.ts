@@ -122,6 +122,7 @@ export interface ItemTable {
   message: Uint8Array;
   record: Uint8Array | null;
   receipt: Uint8Array | null;
+  lookup: Uint8Array | null;
 }
 
 export interface SealedBucketTable {
@@ -145,7 +146,7 @@ export interface WelcomeTable {
 
 export type Origin = "access" | "identity";
 
-/** `logIndex` is null while the entry waits; `opening` is null in the identity log, whose entries hide a signed list. */
+/** `logIndex` is null while the entry waits. */
 export interface OpeningTable {
   position: Generated<number>;
   origin: Origin;

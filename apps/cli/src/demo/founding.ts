@@ -9,6 +9,7 @@ import {
   type Policy,
   type VerifiedPolicy,
 } from "@portcullis/access";
+import { formatTrust, trustOf } from "@portcullis/access/evidence";
 import { generateSigningKey, type SigningKey } from "@portcullis/crypto";
 import { runCeremony, signPolicyTogether } from "@portcullis/custodian";
 import { toBase64Url, utf8, type Random } from "@portcullis/protocol";
@@ -76,7 +77,7 @@ export async function found(
     ...keysets.map((keyset) => log(world, "keyset", keyset)),
     ...authorities.map((authority) => log(world, "authority", authority)),
   ]);
-  return { policy, offices, trust: trustFile(policy) };
+  return { policy, offices, trust: trustFile(policy, toBase64Url(world.server.vrfKey)) };
 }
 
 async function log({ server }: World, kind: "keyset" | "authority", jws: string): Promise<void> {
@@ -156,9 +157,8 @@ function authoritiesOf(
   ];
 }
 
-function trustFile({ id, policy }: VerifiedPolicy): string {
-  const { log, identityLog, witnesses, witnessThreshold } = policy;
-  return `${JSON.stringify({ policyId: toBase64Url(id), log, identityLog, witnesses, witnessThreshold }, null, 2)}\n`;
+function trustFile(policy: VerifiedPolicy, vrfKey: string): string {
+  return formatTrust({ ...trustOf(policy), vrfKey });
 }
 
 function floorToDay(ms: number): number {

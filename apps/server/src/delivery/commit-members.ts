@@ -1,4 +1,5 @@
 import { rosterRoot } from "@portcullis/access/verify";
+import { sha256 } from "@portcullis/crypto";
 import {
   asAccountId,
   asDeviceId,
@@ -32,6 +33,7 @@ export async function membersAfter(
   }
   if (members.size === 0) throw new ServerError("COMMIT_MEMBERS");
   checkWelcomes(data, frame);
+  checkLookup(data, frame);
   checkRoster(accountsOf(members.values()).map(mapKey), data, frame);
   return members;
 }
@@ -42,6 +44,15 @@ function checkWelcomes(data: CommitData, frame: CommitFrame): void {
   const once = added.size === data.added.length && welcomed.size === frame.welcomes.length;
   if (!once || added.size !== welcomed.size || ![...welcomed].every((device) => added.has(device)))
     throw new ServerError("COMMIT_WELCOMES");
+}
+
+/** What the lookup says is for the members to judge; that all get the one which the committer saw is our part. */
+function checkLookup({ lookupHash }: CommitData, { lookup }: CommitFrame): void {
+  const same =
+    lookup === undefined || lookupHash === undefined
+      ? lookup === lookupHash
+      : equalBytes(sha256(lookup), lookupHash);
+  if (!same) throw new ServerError("COMMIT_LOOKUP");
 }
 
 function checkRoster(accounts: readonly string[], data: CommitData, frame: CommitFrame): void {

@@ -142,6 +142,7 @@ export class GroupDraft {
       bucketStart: data.bucketStart,
       sealedBucketHash: recorded?.sealedBucketHash ?? null,
       record: frame.record ?? null,
+      lookup: null,
     });
     return { submissions: [submission], item, frank: frankContext(item, data) };
   }
@@ -179,6 +180,7 @@ export class GroupDraft {
       bucketStart: startBucket,
       sealedBucketHash: null,
       record: null,
+      lookup: frame.lookup ?? null,
     });
     state.beginEpoch({ startBucket, startedAtMs: instant.nowMs, rosterRoot: rosterRoot.slice(), members });
     const welcomes = new Map(frame.welcomes.map((welcome) => [deviceKey(welcome), welcome]));
@@ -201,7 +203,7 @@ export class GroupDraft {
   #place(
     { device, frame }: Submission,
     state: ConversationState,
-    parts: Pick<StoredItem, "bucketStart" | "sealedBucketHash" | "record">,
+    parts: Pick<StoredItem, "bucketStart" | "sealedBucketHash" | "record" | "lookup">,
   ): StoredItem {
     state.lastSequence += 1;
     return {

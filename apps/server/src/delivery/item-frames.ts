@@ -19,6 +19,7 @@ export function encodeForOthers(item: StoredItem, receipt = storedReceipt(item))
     ...common(item, receipt),
     message: item.message,
     ...(item.record && { record: item.record }),
+    ...(item.lookup && { lookup: item.lookup }),
   });
 }
 

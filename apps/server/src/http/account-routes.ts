@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import {
+  commitToList,
   encodeDeviceProof,
-  identityEntry,
+  encodeIdentityOpening,
   verifyDeviceList,
   verifySuccession,
   type VerifiedDeviceList,
@@ -22,6 +23,8 @@ import {
   type DevicesAnswer,
   type DevicesRequest,
   type KeyPackagesRequest,
+  type LookupAnswer,
+  type LookupRequest,
   type OwnDevicesAnswer,
 } from "@portcullis/protocol";
 import type { AccountOutcome, NewDeviceList, StoredDeviceList } from "@portcullis/store";
@@ -50,6 +53,9 @@ const refusals: Readonly<Record<Exclude<AccountOutcome, "created">, ServerErrorC
   "invite-expired": "INVITE_EXPIRED",
   "invite-used-up": "INVITE_USED_UP",
 };
+
+const accountsUpTo = (maxItems: number) =>
+  strict({ accounts: Type.Array(Id, { minItems: 1, maxItems, uniqueItems: true }) });
 
 /** Accounts, their device lists and the KeyPackages of their devices. */
 export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
@@ -80,7 +86,7 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
         invite === undefined ? undefined : { inviteHash: sha256(fromBase64Url(invite)), nowMs: createdAtMs };
       const outcome = await store.accounts.create(account, list, used);
       if (outcome !== "created") throw new ServerError(refusals[outcome]);
-      identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
+      identityLog.queued({ entry: list.entry, kind: "device-list", opening: list.opening });
       return reply.code(201).send({ accountId: toBase64Url(verified.accountId) });
     },
   });
@@ -102,8 +108,19 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     schema: { params: AccountPathSchema, response: { 200: strict({ deviceProof: Bytes }) } },
     handler: async ({ params }) => {
       const accountId = asAccountId(fromBase64Url(params.accountId));
-      return { deviceProof: toBase64Url(await currentProof(context, accountId)) };
+      const list = await currentList(context, accountId);
+      return { deviceProof: toBase64Url(await deviceProof(context, list)) };
     },
+  });
+
+  application.route<{ Body: LookupRequest; Reply: LookupAnswer }>({
+    method: "POST",
+    url: "/v1/lookups",
+    schema: {
+      body: accountsUpTo(limits.accountsPerLookup),
+      response: { 200: strict({ lookup: Bytes }) },
+    },
+    handler: async ({ body }) => ({ lookup: toBase64Url(await context.lookups.of(accountsIn(body))) }),
   });
 
   application.route<{ Params: AccountPath; Body: DevicesRequest; Reply: AccountAnswer }>({
@@ -119,7 +136,7 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       const list = newDeviceList(next, fromBase64Url(body.deviceList), context);
       if ((await store.accounts.replaceDevices(list)) !== "replaced")
         throw new ServerError("DEVICE_LIST_NOT_NEXT");
-      identityLog.queued({ entry: list.entry, kind: "device-list", opening: null });
+      identityLog.queued({ entry: list.entry, kind: "device-list", opening: list.opening });
       return { accountId: params.accountId };
     },
   });
@@ -159,30 +176,25 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     },
   });
 
-  const ClaimedDevice = strict({ accountId: Id, deviceId: Bytes, keyPackage: Bytes, deviceProof: Bytes });
+  const ClaimedDevice = strict({ accountId: Id, deviceId: Bytes, keyPackage: Bytes });
   application.route<{ Body: ClaimRequest; Reply: ClaimAnswer }>({
     method: "POST",
     url: "/v1/key-packages/claim",
     schema: {
-      body: strict({
-        accounts: Type.Array(Id, { minItems: 1, maxItems: limits.accountsPerClaim, uniqueItems: true }),
-      }),
+      body: accountsUpTo(limits.accountsPerClaim),
       response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
     },
     handler: async (request) => {
       await callerOf(request, context, "device");
-      const accounts = request.body.accounts.map((account) => asAccountId(fromBase64Url(account)));
-      // The proofs first: what is claimed is gone.
-      const proofs = new Map<string, string>();
-      for (const account of accounts)
-        proofs.set(toBase64Url(account), toBase64Url(await currentProof(context, account)));
+      const accounts = accountsIn(request.body);
+      // First, since what is claimed is gone.
+      for (const account of accounts) await currentList(context, account);
       const claimed = await store.keyPackages.claim(accounts);
       if (claimed === undefined) throw new ServerError("KEY_PACKAGES_NONE");
       const devices = claimed.map(({ accountId, deviceId, keyPackage }) => ({
         accountId: toBase64Url(accountId),
         deviceId: toBase64Url(deviceId),
         keyPackage: toBase64Url(keyPackage),
-        deviceProof: proofs.get(toBase64Url(accountId)) as string,
       }));
       return { devices };
     },
@@ -194,24 +206,32 @@ function requireToken(given: string, expected: string): void {
     throw new ServerError("REGISTRATION_REFUSED");
 }
 
+function accountsIn({ accounts }: LookupRequest): AccountId[] {
+  return accounts.map((account) => asAccountId(fromBase64Url(account)));
+}
+
 function newDeviceList(
   { accountId, version, devices }: VerifiedDeviceList,
   signedList: Uint8Array,
-  { random }: ServerContext,
+  { lookups, random }: ServerContext,
 ): NewDeviceList {
   const salt = random(32);
-  return { accountId, version, signedList, salt, entry: identityEntry(signedList, salt), devices };
+  const { label } = lookups.label(accountId);
+  const commitment = commitToList(salt, signedList);
+  const opening = encodeIdentityOpening({ kind: "device-list", label, version, commitment });
+  return { accountId, version, signedList, salt, entry: sha256(opening), opening, devices };
 }
 
-async function currentProof(context: ServerContext, accountId: AccountId): Promise<Uint8Array> {
-  const list = await context.store.accounts.currentList(accountId);
+async function currentList({ store }: ServerContext, accountId: AccountId): Promise<StoredDeviceList> {
+  const list = await store.accounts.currentList(accountId);
   if (list === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
-  return await deviceProof(context, list);
+  return list;
 }
 
 /** A device list with its place in the identity log, once it stands there. @throws ServerError NOT_PUBLISHED */
 export async function deviceProof(context: ServerContext, list: StoredDeviceList): Promise<Uint8Array> {
-  const { signedList, salt, entry } = list;
+  const { accountId, signedList, salt, entry } = list;
+  const { label } = context.lookups.label(accountId);
   const { proof } = await published(context, context.identityLog, entry);
-  return encodeDeviceProof({ signedList, salt, proof });
+  return encodeDeviceProof({ signedList, salt, label, proof });
 }

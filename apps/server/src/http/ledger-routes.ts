@@ -18,6 +18,8 @@ import {
 } from "@portcullis/protocol";
 import { Type } from "typebox";
 import { ServerError } from "../errors.ts";
+import type { Origin } from "@portcullis/store";
+import type { OriginLog } from "../ledger/origin-log.ts";
 import { logSealedOpening } from "../ledger/submission.ts";
 import type { ServerContext } from "../server-context.ts";
 import { callerOf } from "./caller.ts";
@@ -36,7 +38,17 @@ const submittable: ReadonlySet<OpeningKind> = new Set([
 
 /** The access log for those who write to it and those who check it. */
 export function ledgerRoutes(application: FastifyInstance, context: ServerContext): void {
-  const { store, accessLog, policy } = context;
+  const { store, accessLog, identityLog, policy } = context;
+
+  const openingsOf = async (origin: Origin, log: OriginLog, from: number): Promise<OpeningsAnswer> => {
+    const { published } = log.tiles;
+    if (published === undefined) throw new ServerError("NOT_PUBLISHED");
+    const stored = await store.openings.from(origin, from, OPENINGS_PER_ANSWER);
+    const openings = stored.flatMap(({ logIndex, opening }) =>
+      logIndex !== null && logIndex < published.size && opening ? [toBase64Url(opening)] : [],
+    );
+    return { openings, checkpoint: published.note };
+  };
 
   application.route<{ Body: LedgerEntryRequest; Reply: LedgerEntryAnswer }>({
     method: "POST",
@@ -64,15 +76,18 @@ export function ledgerRoutes(application: FastifyInstance, context: ServerContex
     },
     handler: async (request) => {
       await callerOf(request, context, "custodian", "operator");
-      const { published } = accessLog.tiles;
-      if (published === undefined) throw new ServerError("NOT_PUBLISHED");
-      const { from } = request.query;
-      const stored = await store.openings.from("access", from, OPENINGS_PER_ANSWER);
-      const openings = stored.flatMap(({ logIndex, opening }) =>
-        logIndex !== null && logIndex < published.size && opening ? [toBase64Url(opening)] : [],
-      );
-      return { openings, checkpoint: published.note };
+      return await openingsOf("access", accessLog, request.query.from);
     },
+  });
+
+  application.route<{ Querystring: { from: number }; Reply: OpeningsAnswer }>({
+    method: "GET",
+    url: "/v1/identity/openings",
+    schema: {
+      querystring: strict({ from: Index }),
+      response: { 200: strict({ openings: Type.Array(Bytes), checkpoint: Type.String() }) },
+    },
+    handler: async ({ query }) => await openingsOf("identity", identityLog, query.from),
   });
 
   application.route<{ Params: { index: number }; Reply: InclusionAnswer }>({

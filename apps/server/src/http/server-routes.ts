@@ -44,6 +44,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
     frankingKey: Id,
     accessLog: Type.String(),
     identityLog: Type.String(),
+    vrfKey: Bytes,
     witnesses: Type.Array(Type.String()),
     witnessThreshold: Type.Integer(),
   });
@@ -59,6 +60,7 @@ export function serverRoutes(application: FastifyInstance, context: ServerContex
         frankingKey: toBase64Url(keys.franks.signing.publicKey),
         accessLog: keys.accessLog.key.text,
         identityLog: keys.identityLog.key.text,
+        vrfKey: toBase64Url(keys.vrf.publicKey),
         witnesses,
         witnessThreshold,
       };

@@ -2,10 +2,11 @@ import { sealOpening } from "@portcullis/access/verify";
 import type { NoteSigner, Pace, WitnessClient } from "@portcullis/ledger";
 import { httpWitness } from "@portcullis/ledger/node";
 import { parseVerifierKey } from "@portcullis/ledger/verify";
-import type { Random } from "@portcullis/protocol";
+import type { Clock, Random } from "@portcullis/protocol";
 import type { DataDirectory, NewOpening, Origin, Store } from "@portcullis/store";
 import type { ServerKeys } from "../server-keys.ts";
 import type { Cosigner, ServerOptions } from "../server-options.ts";
+import type { IndexHistory } from "./index-history.ts";
 import { OriginLog } from "./origin-log.ts";
 
 const WITNESS_TIMEOUT_MS = 10_000;
@@ -18,6 +19,7 @@ interface Parts {
   readonly store: Store;
   readonly keys: ServerKeys;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 /** The access log, at a constant rate: nothing shows when somebody asks for something. */
@@ -32,16 +34,21 @@ export async function openAccessLog(options: ServerOptions, parts: Parts): Promi
   return await openLog("access", options, parts, keys.accessLog, pace, ledgerIntervalMs);
 }
 
-/** The identity log, as device lists come. */
-export async function openIdentityLog(options: ServerOptions, parts: Parts): Promise<OriginLog> {
-  const pace = { kind: "demand", most: IDENTITY_BATCH } as const;
+/** The identity log, as device lists come, each batch with the index root over everything before it. */
+export async function openIdentityLog(
+  options: ServerOptions,
+  parts: Parts,
+  index: IndexHistory,
+): Promise<OriginLog> {
+  const closing = (_: number, items: readonly NewOpening[]): NewOpening => index.close(items);
+  const pace = { kind: "demand", most: IDENTITY_BATCH, closing } as const;
   return await openLog("identity", options, parts, parts.keys.identityLog, pace, IDENTITY_INTERVAL_MS);
 }
 
 async function openLog(
   origin: Origin,
   options: ServerOptions,
-  { directory, store }: Parts,
+  { directory, store, clock }: Parts,
   signer: NoteSigner,
   pace: Pace<NewOpening>,
   intervalMs: number,
@@ -57,6 +64,7 @@ async function openLog(
     witnesses: [...witnesses, ...custodians.map((custodian) => cosigner(custodian))],
     pace,
     intervalMs,
+    clock,
     log,
   });
 }

@@ -8,6 +8,7 @@ import {
 } from "@portcullis/ledger";
 import { TileLog } from "@portcullis/ledger/node";
 import type { WitnessPolicy } from "@portcullis/ledger/verify";
+import type { Clock } from "@portcullis/protocol";
 import type { NewOpening, Origin, Store, StoredOpening } from "@portcullis/store";
 import type { Log } from "../log.ts";
 
@@ -21,6 +22,7 @@ export interface OriginLogOptions {
   readonly witnesses: readonly WitnessClient[];
   readonly pace: Pace<NewOpening>;
   readonly intervalMs: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -37,6 +39,7 @@ export class OriginLog {
   readonly #published = new EventEmitter().setMaxListeners(0);
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   #tiles: TileLog;
 
   private constructor(options: OriginLogOptions, tiles: TileLog) {
@@ -88,16 +91,40 @@ export class OriginLog {
   /** The opening once it is published, waiting for that at most so long; undefined when it is not by then. */
   async publication(entry: Uint8Array, waitMs: number): Promise<PublishedOpening | undefined> {
     const { origin, store } = this.#options;
+    return await this.#once(waitMs, async () => {
+      const opening = await store.openings.byEntry(origin, entry);
+      const logIndex = opening?.logIndex;
+      if (opening && typeof logIndex === "number" && logIndex < (this.#tiles.published?.size ?? 0))
+        return { ...opening, logIndex };
+      return undefined;
+    });
+  }
+
+  /** When the witnesses were asked for what is published, as far as this process has seen it. */
+  get askedAtMs(): number {
+    return this.#askedAtMs;
+  }
+
+  /** Publishes a batch even if nothing is queued, its closing alone; false when that took longer. */
+  async renew(waitMs: number): Promise<boolean> {
+    const before = this.#tiles.published?.size ?? 0;
+    this.#sequencer.renew();
+    const done = await this.#once(waitMs, () =>
+      Promise.resolve((this.#tiles.published?.size ?? 0) > before || undefined),
+    );
+    return done ?? false;
+  }
+
+  /** What `look` finds, now or after one of the next publications. */
+  async #once<T>(waitMs: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(waitMs)]);
     for (;;) {
       const next = once(this.#published, "published", { signal }).then(
         () => true,
         () => false,
       );
-      const opening = await store.openings.byEntry(origin, entry);
-      const logIndex = opening?.logIndex;
-      if (opening && typeof logIndex === "number" && logIndex < (this.#tiles.published?.size ?? 0))
-        return { ...opening, logIndex };
+      const found = await look();
+      if (found !== undefined) return found;
       if (!(await next)) return undefined;
     }
   }
@@ -125,10 +152,14 @@ export class OriginLog {
   }
 
   async #tick(): Promise<void> {
-    const { origin, log } = this.#options;
+    const { origin, log, clock } = this.#options;
     try {
+      const nowMs = clock.now();
       const { state, failures } = await this.#sequencer.tick();
-      if (state === "published") this.#published.emit("published");
+      if (state === "published") {
+        this.#askedAtMs = nowMs;
+        this.#published.emit("published");
+      }
       for (const failure of failures) log("warning", "witness", { origin, error: failure.message });
     } catch (error) {
       log("error", "sequencer", { origin, error: String(error) });

@@ -11,6 +11,8 @@ const TrustSchema = strictObject({
   policyId: Bytes32,
   log: boundedText(512),
   identityLog: boundedText(512),
+  /** What clients need besides: evidence is of the past, and looks nothing up. */
+  vrfKey: Type.Optional(Bytes32),
   witnesses: Type.Array(boundedText(512), { minItems: 1, maxItems: 32 }),
   witnessThreshold: count,
 });
@@ -21,7 +23,7 @@ export type Trust = Static<typeof TrustSchema>;
 const RULE = "EVD-05";
 const conforms = Value.Check as (schema: TSchema, value: unknown) => boolean;
 
-/** A trust file: JSON with exactly these fields. @throws EvidenceError EVIDENCE_TRUST */
+/** A trust file: JSON with these fields and no others. @throws EvidenceError EVIDENCE_TRUST */
 export function parseTrust(text: string): Trust {
   let value: unknown;
   try {

@@ -152,8 +152,3 @@ export function verifySuccession(known: VerifiedDeviceList, next: VerifiedDevice
 export function deviceOf(list: VerifiedDeviceList, deviceId: Uint8Array): Device | undefined {
   return list.devices.find((device) => equalBytes(device.deviceId, deviceId));
 }
-
-/** What stands in the identity log for a list: 32 bytes that tell nobody which account it is. `salt`: 32 random bytes. */
-export function identityEntry(signedList: Uint8Array, salt: Uint8Array): Uint8Array {
-  return sha256(encodeCbor(["portcullis/identity/v1", salt, signedList]));
-}

@@ -17,6 +17,8 @@ export type AccountOutcome =
 
 /** One version of an account's device list, with the entry that goes into the identity log in the same transaction. */
 export interface NewDeviceList extends StoredDeviceList {
+  /** What the entry hides from those who see only the log. */
+  readonly opening: Uint8Array;
   readonly devices: readonly Omit<Device, "accountId" | "lastSeenDay">[];
 }
 
@@ -141,14 +143,14 @@ export class Accounts {
 }
 
 async function insertList(transaction: Transaction<Schema>, list: NewDeviceList): Promise<void> {
-  const { accountId, version, signedList, salt, entry, devices } = list;
+  const { accountId, version, signedList, salt, entry, opening, devices } = list;
   await transaction
     .insertInto("deviceLists")
     .values({ accountId, version, signedList, salt, entry })
     .execute();
   await transaction
     .insertInto("openings")
-    .values({ origin: "identity", entry, kind: "device-list", logIndex: null, opening: null })
+    .values({ origin: "identity", entry, kind: "device-list", logIndex: null, opening })
     .execute();
   const gone = transaction.deleteFrom("devices").where("accountId", "=", accountId);
   const ids = devices.map(({ deviceId }) => deviceId);

@@ -5,7 +5,7 @@ import type { Accepted, EpochChange, Group, Items, StoredItem } from "../reposit
 
 const ITEM = `conversation_id AS conversationId, sequence, kind, account_id AS accountId, device_id AS deviceId,
   message_id AS messageId, accepted_at_ms AS acceptedAtMs, epoch, bucket_start AS bucketStart,
-  sealed_bucket_hash AS sealedBucketHash, message, record, receipt`;
+  sealed_bucket_hash AS sealedBucketHash, message, record, receipt, lookup`;
 
 const texts = {
   accepted: `SELECT conversation_id AS conversationId, sequence, receipt FROM items
@@ -17,7 +17,8 @@ const texts = {
     (sealed_bucket_hash, conversation_id, epoch, bucket_start, account_id, device_id, sealed_bucket)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   item: `INSERT INTO items (conversation_id, sequence, kind, account_id, device_id, message_id, accepted_at_ms, epoch,
-    bucket_start, sealed_bucket_hash, message, record, receipt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    bucket_start, sealed_bucket_hash, message, record, receipt, lookup)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   roster: `INSERT INTO rosters (conversation_id, epoch, start_bucket, started_at_ms, root, roster)
     VALUES (?, ?, ?, ?, ?, ?)`,
   epoch: `UPDATE conversations SET epoch = ?, start_bucket = ?, epoch_started_at_ms = ? WHERE conversation_id = ?`,
@@ -136,5 +137,6 @@ function itemValues(item: StoredItem): SQLInputValue[] {
     item.message,
     item.record,
     item.receipt,
+    item.lookup,
   ];
 }

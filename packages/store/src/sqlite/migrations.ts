@@ -170,4 +170,7 @@ export const migrations: readonly string[] = [
 
   ALTER TABLE devices ADD COLUMN last_seen_day INTEGER;
   `,
+  `
+  ALTER TABLE items ADD COLUMN lookup BLOB;
+  `,
 ];
