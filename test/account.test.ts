@@ -5,7 +5,7 @@ import { acceptInvite, createOperatorInvite, type Platform, type PortcullisClien
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { toBase64Url } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account-record.ts";
+import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account/account-record.ts";
 import { meddle } from "./meddling.ts";
 import { FailingStore } from "./failing-store.ts";
 import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
@@ -100,13 +100,14 @@ test("ACN-30: a device that only the server knows of is not shown, and a list th
   meddler.answer = async (path, response) =>
     path === "/v1/devices" ? Response.json({ devices: [stranger] }) : response;
   assert.deepEqual(await ivy.devices(), [{ deviceId: ivy.deviceId, current: true, lastSeen: undefined }]);
-  meddler.answer = async (path, response) =>
-    path.endsWith("/devices") && path !== "/v1/devices" ? proofOf("ann") : response;
-  const proofOf = async (handle: string): Promise<Response> => {
-    const accountId = await ivy.findAccount(handle);
-    return fetch(`${room.server.url}/v1/accounts/${toBase64Url(accountId!)}/devices`);
-  };
-  await assert.rejects(ivy.devices(), { code: "CLIENT_DEVICE_UNKNOWN" });
+  const annId = await ivy.findAccount("ann");
+  const body = JSON.stringify({ accounts: [toBase64Url(annId!)] });
+  const headers = { "content-type": "application/json" };
+  meddler.answer = (path, response) =>
+    path === "/v1/lookups"
+      ? fetch(`${room.server.url}${path}`, { method: "POST", headers, body })
+      : Promise.resolve(response);
+  await assert.rejects(ivy.devices(), { code: "VRF_PROOF" });
 });
 
 test("ACN-23: a wrong code gives nothing away and leaves the account as it was", async () => {

@@ -4,7 +4,7 @@ import type { PortcullisClient } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { decodeClientFrame, decodeMlsOuter, toHex, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { decodeOutboxEntry } from "../packages/client/src/outbox-entry.ts";
+import { decodeOutboxEntry } from "../packages/client/src/outbox/outbox-entry.ts";
 import { FailingStore } from "./failing-store.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 

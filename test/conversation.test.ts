@@ -168,6 +168,15 @@ test("CLT-42: a clock that is behind does not keep anybody from writing", async 
   assert.equal((await sharedTexts(id, [ann, fay])).length, 2);
 });
 
+test("CLT-04: a device that is more than a day behind the witnesses joins nothing, and is told", async () => {
+  const { ann } = people;
+  const slow = new FixedClock(clock.now() - 25 * 3_600_000);
+  const kim = await room.join("kim", { clock: slow });
+  const refused = nextEvent(kim, "refused");
+  await ann.createConversation({ class: "sealed", members: [kim.accountId] });
+  assert.equal((await refused).code, "LEDGER_STALE");
+});
+
 test("CLT-01: a provider whose policy is not the trusted one is not spoken to", async () => {
   const trust = {
     ...room.trust,

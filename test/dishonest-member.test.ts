@@ -18,15 +18,19 @@ import {
   encodeMessageData,
   padme,
   toBase64Url,
+  type AccountId,
   type ClientFrame,
   type CommitData,
   type ConversationId,
 } from "@portcullis/protocol";
 import { encodeSharedState, stateMessage, type Role, type SharedState } from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { decodeAccountRecord } from "../packages/client/src/account-record.ts";
-import { rosterOf } from "../packages/client/src/commit-check.ts";
-import type { Conversation } from "../packages/client/src/conversation.ts";
+import { decodeAccountRecord } from "../packages/client/src/account/account-record.ts";
+import { rosterOf } from "../packages/client/src/conversation/commit-check.ts";
+import { sendContent } from "../packages/client/src/conversation/content.ts";
+import type { Conversation } from "../packages/client/src/conversation/conversation.ts";
+import type { Accepted } from "../packages/client/src/outbox/outbox-held.ts";
+import { ServerApi, type ClaimedDevice } from "../packages/client/src/server/server-api.ts";
 import type { DeviceSession } from "../packages/client/src/device-session.ts";
 import type { Answer } from "../packages/client/src/host.ts";
 import { contentBy, openSession, type SaidText, type Text } from "./lying-device.ts";
@@ -63,6 +67,10 @@ async function begin(role: Role = "admin"): Promise<ConversationId> {
 }
 
 const conversationOf = (id: ConversationId): Conversation => mallory.conversation(id);
+
+/** Into the talk, whatever its tag says. */
+const sendRaw = (applicationData: Uint8Array, tag: Uint8Array): Promise<Accepted> =>
+  conversationOf(talk).outbox.add({ kind: "message", applicationData, frankingTag: tag });
 
 function send(make: (requestId: number) => ClientFrame): Promise<Answer> {
   return new Promise((resolve) => mallory.request(make, resolve));
@@ -131,21 +139,32 @@ async function lie(
   }));
 }
 
+/** What the server gives, whatever it is. */
+const claimUnchecked = (accounts: readonly AccountId[]): Promise<ClaimedDevice[]> =>
+  new ServerApi(room.server.url, fetch, () => Date.now()).claimKeyPackages(mallory.account, accounts);
+
 /** A Commit that adds Dee, with whatever it states. */
 async function commitLie(
   id: ConversationId,
   dee: PortcullisClient,
-  state: (honest: CommitData) => { stated: CommitData; saltKey?: Uint8Array; lookup?: Uint8Array },
+  state: (honest: CommitData) => {
+    stated: CommitData;
+    saltKey?: Uint8Array;
+    lookup?: Uint8Array;
+    keyPackage?: Uint8Array;
+  },
 ): Promise<Answer> {
   const { group, nextRosterKey } = conversationOf(id).epoch!;
-  const [addition] = await mallory.claim([dee.accountId]);
-  const { accountId, deviceId, keyPackage } = addition!;
-  const { root } = rosterOf(nextRosterKey, [...group.members, addition!]);
+  const [claimed] = await claimUnchecked([dee.accountId]);
+  const { accountId, deviceId } = claimed!;
+  const { root } = rosterOf(nextRosterKey, [...group.members, claimed!]);
   const added = [{ accountId, deviceId }];
   const startBucket = bucketStartAt(clock.now(), 900);
   const honest = { added, removed: [], startBucket, rosterRoot: root };
   const { lookup: honestLookup } = await mallory.devices.prove(added, startBucket);
-  const { stated, saltKey = nextRosterKey, lookup: given = honestLookup } = state(honest);
+  const lie = state(honest);
+  const { stated, saltKey = nextRosterKey, lookup: given = honestLookup } = lie;
+  const { keyPackage = claimed!.keyPackage } = lie;
   const lookup = stated.added.length === 0 ? undefined : given;
   const roster = rosterOf(saltKey, [...group.members, ...stated.added]);
   const { message, welcome } = await group.commit({
@@ -182,7 +201,7 @@ async function assertRejected(act: () => Promise<unknown>, code: string): Promis
   assert.deepEqual(event.code, code);
   assert.deepEqual(senderAccountId, mallory.account.accountId);
   const honest = contentOf({ text: "an honest word" });
-  const { sequence } = await conversationOf(talk).send(honest.applicationData, honest.tag);
+  const { sequence } = await sendRaw(honest.applicationData, honest.tag);
   await ann.caughtUp(talk, sequence);
   const shown = new Set((await ann.history(talk)).map((message) => message.sequence));
   assert.ok(!shown.has(event.sequence) && shown.has(sequence));
@@ -190,22 +209,19 @@ async function assertRejected(act: () => Promise<unknown>, code: string): Promis
 
 test("CLT-24: a franking tag that is not that of the content is refused", async () => {
   const { applicationData, tag } = contentOf({ text: "deniable" });
-  await assertRejected(
-    () => conversationOf(talk).send(applicationData, tag.with(0, tag[0]! ^ 1)),
-    "RECORD_FRANKING_TAG",
-  );
+  await assertRejected(() => sendRaw(applicationData, tag.with(0, tag[0]! ^ 1)), "RECORD_FRANKING_TAG");
 });
 
 test("CLT-25: a sender URI of somebody else is refused", async () => {
   const senderUri = accountUri(mallory.account.provider, ann.accountId);
   const { applicationData, tag } = contentOf({ text: "I am Ann", senderUri });
-  await assertRejected(() => conversationOf(talk).send(applicationData, tag), "CLIENT_CONTENT_SENDER");
+  await assertRejected(() => sendRaw(applicationData, tag), "CLIENT_CONTENT_SENDER");
 });
 
 test("CLT-25: a room URI of another conversation is refused", async () => {
   const roomUri = conversationUri(mallory.account.provider, asConversationId(random(32)));
   const { applicationData, tag } = contentOf({ text: "elsewhere", roomUri });
-  await assertRejected(() => conversationOf(talk).send(applicationData, tag), "CLIENT_CONTENT_ROOM");
+  await assertRejected(() => sendRaw(applicationData, tag), "CLIENT_CONTENT_ROOM");
 });
 
 test("CLT-26: a record that holds another text than the message is refused", () =>
@@ -264,7 +280,7 @@ async function stateLie(
   const previous = sha256(encodeSharedState(state));
   const next = { ...state, version: state.version + 1, previous, ...lie(state) };
   const rejected = nextEvent(ann, "rejected");
-  await conversationOf(id).sendContent((base) => stateMessage({ ...base, state: next }));
+  await sendContent(mallory, conversationOf(id), (base) => stateMessage({ ...base, state: next }));
   const event = await rejected;
   assert.deepEqual([event.code, event.senderAccountId], [code, mallory.account.accountId]);
   assert.equal(ann.state(id).name, "");
@@ -346,12 +362,12 @@ test("CLT-12: a Commit with a roster under another key freezes", async () => {
 
 test("E5, CLT-18: a Commit that adds a device on an old lookup freezes, although the lookup was true once", async () => {
   const id = await begin();
-  const fay = await room.join("fay");
+  const hal = await room.join("hal");
   const bucketThen = bucketStartAt(clock.now(), 900);
-  const { lookup: old } = await mallory.devices.prove([fay], bucketThen);
+  const { lookup: old } = await mallory.devices.prove([hal], bucketThen);
   clock.advance(2 * 900_000);
   const frozen = nextEvent(ann, "frozen");
-  const answer = await commitLie(id, fay, (honest) => ({ stated: honest, lookup: old }));
+  const answer = await commitLie(id, hal, (honest) => ({ stated: honest, lookup: old }));
   assert.equal(answer.type, "accepted");
   assert.equal((await frozen).code, "LEDGER_STALE");
   assert.equal(ann.state(id).members.length, 2);
@@ -370,14 +386,10 @@ test("E1, CLT-04: a Commit that adds a device which the lookup does not list fre
   const { keyPackage } = await rogue.createKeyPackage();
   // Mallory's own client would refuse it; what she trusts is her own affair.
   mallory.devices.verify = () => Promise.resolve();
-  const claim = mallory.claim.bind(mallory);
-  mallory.claim = async (accounts) =>
-    (await claim(accounts)).map((one) => Object.assign(one, { keyPackage }));
   const frozen = nextEvent(ann, "frozen");
-  const answer = await commitLie(id, gus, (honest) => ({ stated: honest }));
+  const answer = await commitLie(id, gus, (honest) => ({ stated: honest, keyPackage }));
   assert.equal(answer.type, "accepted");
   const { code } = await frozen;
-  mallory.claim = claim;
   assert.equal(code, "CLIENT_DEVICE_UNKNOWN");
   assert.equal(ann.state(id).members.length, 2);
 });

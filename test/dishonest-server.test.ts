@@ -306,8 +306,9 @@ test("CLT-18: a Commit that adds a device and comes without its lookup, or with 
 
 test("E3, CLT-18: a device is not added on the word of a lookup from before, nor of another account", async () => {
   const id = await begin();
-  const hal = await room.join("hal");
-  const old = await lookUp(hal.accountId);
+  await letBobAdd(id);
+  const max = await room.join("max");
+  const old = await lookUp(max.accountId);
   clock.advance(2 * 900_000);
   const wrong = await lookUp(ann.accountId);
   for (const [lookup, code] of [
@@ -316,11 +317,11 @@ test("E3, CLT-18: a device is not added on the word of a lookup from before, nor
   ] as const) {
     meddler.answer = (path, response) =>
       Promise.resolve(path === "/v1/lookups" ? Response.json({ lookup: toBase64Url(lookup) }) : response);
-    await assert.rejects(bob.addMembers(id, [hal.accountId]), { code });
+    await assert.rejects(bob.addMembers(id, [max.accountId]), { code });
   }
   meddler.answer = (_, response) => Promise.resolve(response);
-  await bob.addMembers(id, [hal.accountId]);
-  await hal.waitForConversation(id);
+  await bob.addMembers(id, [max.accountId]);
+  await max.waitForConversation(id);
 });
 
 test("CLT-14: a server that cannot be asked for a lookup refuses nothing: it is asked again", async () => {
@@ -331,6 +332,7 @@ test("CLT-14: a server that cannot be asked for a lookup refuses nothing: it is 
   };
   const id = await ann.createConversation({ class: "sealed", members: [bob.accountId] });
   await bob.waitForConversation(id);
+  await letBobAdd(id);
   const gil = await room.join("gil");
   failures = 1;
   await bob.addMembers(id, [gil.accountId]).catch((error: { code?: string }) => {
@@ -342,6 +344,11 @@ test("CLT-14: a server that cannot be asked for a lookup refuses nothing: it is 
   await bob.idle();
   assert.equal(bob.state(id).members.length, 3);
 });
+
+async function letBobAdd(id: ConversationId): Promise<void> {
+  await ann.setRole(id, bob.accountId, "admin");
+  await bob.caughtUp(id, ann.state(id).sequence);
+}
 
 /** What the server says to anybody who asks. */
 async function lookUp(accountId: AccountId): Promise<Uint8Array> {

@@ -6,7 +6,7 @@ import { generateSigningKey } from "@portcullis/crypto";
 import { signDeviceList, verifyDeviceList, type VerifiedDeviceList } from "@portcullis/ledger/identity";
 import { asDeviceId, toBase64Url, type AccountId } from "@portcullis/protocol";
 import { FixedClock, seededRandom, temporaryDirectory } from "@portcullis/testkit";
-import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account-record.ts";
+import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account/account-record.ts";
 import { meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 

@@ -2,9 +2,9 @@ import { frankingTag } from "@portcullis/access";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { accountUri, type Clock, type Random } from "@portcullis/protocol";
 import { encodeMimiContent, textMessage } from "@portcullis/protocol/content";
-import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account-record.ts";
+import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account/account-record.ts";
 import { DeviceSession } from "../packages/client/src/device-session.ts";
-import { ServerApi } from "../packages/client/src/server-api.ts";
+import { ServerApi } from "../packages/client/src/server/server-api.ts";
 import type { ProviderRoom } from "./provider-room.ts";
 
 /** A member's device with its inside open: it keeps the rules only when told. */

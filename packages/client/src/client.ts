@@ -4,114 +4,29 @@ import {
   prepareHandle,
   toBase64Url,
   type AccountId,
-  type Clock,
   type ConversationClass,
   type ConversationId,
   type DeviceId,
-  type Random,
 } from "@portcullis/protocol";
 import { textMessage, type Role } from "@portcullis/protocol/content";
-import { decodeAccountRecord } from "./account-record.ts";
-import { messageOf, type ConversationMessage } from "./conversation-message.ts";
-import type { ConversationRecord, Freeze } from "./conversation-record.ts";
-import type { Conversation } from "./conversation.ts";
-import { registerAccount } from "./create-account.ts";
-import { DeviceSession } from "./device-session.ts";
+import { decodeAccountRecord } from "./account/account-record.ts";
+import { makeInvite, type InviteTerms } from "./account/invite.ts";
+import { makeRecoveryCode } from "./account/recover-account.ts";
+import { sendContent } from "./conversation/content.ts";
+import { messageOf, type ConversationMessage } from "./conversation/conversation-message.ts";
+import { conversationState, type ConversationState } from "./conversation/conversation-state.ts";
+import type { Conversation } from "./conversation/conversation.ts";
+import { changeState, renewEpoch } from "./conversation/state-changes.ts";
+import { changed, firstState, isLower, roleOf, type StateChange } from "./conversation/state-rules.ts";
+import { DeviceSession, type SessionOptions } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
-import { makeInvite, type InviteTerms } from "./invite.ts";
-import { readNotices, type ReadNotice } from "./notices.ts";
-import type { Accepted } from "./outbox-held.ts";
-import { ownDevices, type OwnDevice } from "./own-devices.ts";
-import type { Platform } from "./platform.ts";
-import { identityPolicyOf, type TrustConfig } from "./provider.ts";
-import { makeRecoveryCode, takeAccountBack } from "./recover-account.ts";
-import { ServerApi, type Admission } from "./server-api.ts";
-import { changeState, renewEpoch } from "./state-changes.ts";
-import { changed, firstState, isLower, roleOf, type StateChange } from "./state-rules.ts";
+import { ownDevices, type OwnDevice } from "./identity/own-devices.ts";
+import { sessionOptionsOf, type ClientOptions } from "./options.ts";
+import type { Accepted } from "./outbox/outbox-held.ts";
+import { readNotices, type ReadNotice } from "./server/notices.ts";
+import type { ServerApi } from "./server/server-api.ts";
 import type { ClientStore } from "./store.ts";
-
-const KEY_PACKAGES = 16;
-const GATHER_MS = 50;
-const OWN_ENTRY_MS = 600_000;
-
-export interface ClientOptions {
-  /** http: or https: */
-  readonly server: string;
-  /** The client's from now on: it is closed with it. */
-  readonly store: ClientStore;
-  readonly trust: TrustConfig;
-  readonly platform: Platform;
-  /** For buckets. Default: the system's. */
-  readonly clock?: Clock;
-  /** For sessions and lifetimes of MLS. Default: the system's. */
-  readonly realClock?: Clock;
-  readonly random?: Random;
-  /** How many KeyPackages to keep at the server. */
-  readonly keyPackages?: number;
-  /** When messages stream in, one transaction takes those of this time. Milliseconds; 50 by default. */
-  readonly gatherMs?: number;
-  /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
-  readonly ownEntryMs?: number;
-}
-
-/** With the operator's registration token or an invitation (`acceptInvite`). */
-export type AccountOptions = ClientOptions & Admission & { readonly handle: string };
-
-export interface ConversationMember {
-  readonly accountId: AccountId;
-  readonly deviceId: DeviceId;
-  readonly leafIndex: number;
-  readonly role: Role;
-  /** It has said that it leaves, and is removed by whoever comes first. */
-  readonly leaving: boolean;
-  /** When this client has looked the account up by it. */
-  readonly handle: string | undefined;
-}
-
-/** What a person should see of a conversation. */
-export interface ConversationState {
-  readonly conversationId: ConversationId;
-  /** From signed group state; never changes. */
-  readonly class: ConversationClass;
-  readonly condition: ConversationRecord["condition"];
-  readonly name: string;
-  /** An image, as a member set it: not trusted. */
-  readonly picture: Uint8Array | undefined;
-  readonly epoch: number;
-  /** Everything up to here is durable on this device. */
-  readonly sequence: number;
-  readonly members: readonly ConversationMember[];
-  readonly freeze: Freeze | undefined;
-}
-
-/**
- * Makes an account with this as its first device, registered at the server; not connected yet. After a crash in the
- * middle, the same call goes on with the same account.
- * @throws ProtocolError HANDLE_*; ClientError CLIENT_ACCOUNT_EXISTS, CLIENT_HANDLE_TAKEN, CLIENT_HANDLE_CONFUSABLE,
- * CLIENT_SERVER_REFUSED, CLIENT_SERVER_UNREACHABLE
- */
-export async function createAccount(options: AccountOptions): Promise<PortcullisClient> {
-  const { store, random = systemRandom, handle } = options;
-  await registerAccount({ api: apiOf(options), store, random, admission: options, handle });
-  return PortcullisClient.open(options);
-}
-
-/** An account to come back to: without any of its devices, with its recovery code. */
-export type RecoveryOptions = ClientOptions & { readonly handle: string; readonly code: string };
-
-/**
- * Makes this the account's only device, in place of those that were lost; not connected yet. After a crash in the middle,
- * the same call goes on with the same device.
- * @throws ProtocolError HANDLE_*; ClientError CLIENT_RECOVERY_CODE, CLIENT_RECOVERY_BLOB, CLIENT_ACCOUNT_UNKNOWN,
- * CLIENT_ACCOUNT_EXISTS, CLIENT_SERVER_REFUSED (RECOVERY_REFUSED, RECOVERY_LOCKED), CLIENT_SERVER_UNREACHABLE
- */
-export async function recoverAccount(options: RecoveryOptions): Promise<PortcullisClient> {
-  const { store, random = systemRandom, handle, code, trust } = options;
-  const identityPolicy = identityPolicyOf(trust);
-  await takeAccountBack({ api: apiOf(options), store, random, identityPolicy, handle, code });
-  return PortcullisClient.open(options);
-}
 
 /** One device of one account. Everything it shows was verified; what it says was sent is durable at the server. */
 export class PortcullisClient {
@@ -120,7 +35,7 @@ export class PortcullisClient {
   readonly #store: ClientStore;
   readonly #handles = new Map<string, string>();
 
-  private constructor(session: DeviceSession, api: ServerApi, store: ClientStore) {
+  private constructor(session: DeviceSession, { api, store }: SessionOptions) {
     this.#session = session;
     this.#api = api;
     this.#store = store;
@@ -129,19 +44,11 @@ export class PortcullisClient {
 
   /** From what the store holds; asks nobody. @throws ClientError CLIENT_ACCOUNT_MISSING */
   static async open(options: ClientOptions): Promise<PortcullisClient> {
-    const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
-    const state = await store.load();
+    const state = await options.store.load();
     const account = state.account && decodeAccountRecord(state.account);
     if (account?.registered !== true) throw new ClientError("CLIENT_ACCOUNT_MISSING");
-    const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
-    const { ownEntryMs = OWN_ENTRY_MS } = options;
-    const api = apiOf(options);
-    const session = new DeviceSession(
-      { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs },
-      account,
-      state,
-    );
-    return new PortcullisClient(session, api, store);
+    const settings = sessionOptionsOf(options);
+    return new PortcullisClient(new DeviceSession(settings, account, state), settings);
   }
 
   get accountId(): AccountId {
@@ -277,12 +184,13 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_CONVERSATION_…, CLIENT_SERVER_REFUSED, CLIENT_CLOSED
    */
   async send(conversationId: ConversationId, message: { readonly text: string }): Promise<Accepted> {
-    return this.#open(conversationId).sendContent((base) => textMessage({ ...base, text: message.text }));
+    const conversation = this.#open(conversationId);
+    return sendContent(this.#session, conversation, (base) => textMessage({ ...base, text: message.text }));
   }
 
   conversations(): ConversationState[] {
     return [...this.#session.conversations.values()].flatMap((conversation) => {
-      const state = this.#stateOf(conversation);
+      const state = conversationState(conversation, this.#handles);
       return state === undefined ? [] : [state];
     });
   }
@@ -290,7 +198,7 @@ export class PortcullisClient {
   /** @throws ClientError CLIENT_CONVERSATION_UNKNOWN */
   state(conversationId: ConversationId): ConversationState {
     const conversation = this.#session.conversations.get(toBase64Url(conversationId));
-    const state = conversation && this.#stateOf(conversation);
+    const state = conversation && conversationState(conversation, this.#handles);
     if (state === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
     return state;
   }
@@ -361,36 +269,4 @@ export class PortcullisClient {
   async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {
     await changeState(this.#session, this.#open(conversationId), (state) => changed(state, change));
   }
-
-  #stateOf(conversation: Conversation): ConversationState | undefined {
-    const { record, epoch } = conversation;
-    if (record === undefined) return undefined;
-    const members = epoch?.group.members ?? [];
-    const { state } = record.shared;
-    return {
-      conversationId: conversation.id,
-      class: record.class,
-      condition: record.condition,
-      name: state.name,
-      picture: state.picture,
-      epoch: record.epoch,
-      sequence: conversation.cursor,
-      members: members.map(({ accountId, deviceId, leafIndex }) => {
-        const handle = this.#handles.get(toBase64Url(accountId));
-        const leaving = state.leaving.some((gone) => equalBytes(gone, accountId));
-        return { accountId, deviceId, leafIndex, role: roleOf(state, accountId), leaving, handle };
-      }),
-      freeze: record.freeze,
-    };
-  }
-}
-
-const systemClock: Clock = { now: () => Date.now() };
-
-function systemRandom(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length));
-}
-
-function apiOf({ server, platform, realClock = systemClock }: ClientOptions): ServerApi {
-  return new ServerApi(server, platform.fetch, () => realClock.now());
 }

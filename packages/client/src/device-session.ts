@@ -11,21 +11,21 @@ import {
   type Random,
   type ServerFrame,
 } from "@portcullis/protocol";
-import type { AccountRecord } from "./account-record.ts";
-import { checkClaimed } from "./claimed-devices.ts";
-import { Connection } from "./connection.ts";
-import { decodeConversationRecord } from "./conversation-record.ts";
-import { Conversation } from "./conversation.ts";
-import { DeviceDirectory } from "./device-directory.ts";
+import type { AccountRecord } from "./account/account-record.ts";
+import { checkClaimed } from "./identity/claimed-devices.ts";
+import { Connection } from "./server/connection.ts";
+import { decodeConversationRecord } from "./conversation/conversation-record.ts";
+import { Conversation } from "./conversation/conversation.ts";
+import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
 import type { Answer, ClientEvents, Counters, Host } from "./host.ts";
-import { KeyPackageSupply } from "./key-package-supply.ts";
-import { decodeOutboxEntry, type Addition } from "./outbox-entry.ts";
-import { checkOwnEntry } from "./own-entry.ts";
+import { KeyPackageSupply } from "./account/key-package-supply.ts";
+import { decodeOutboxEntry, type Addition } from "./outbox/outbox-entry.ts";
+import { checkOwnEntry } from "./identity/own-entry.ts";
 import type { Platform } from "./platform.ts";
-import { Provider, type TrustConfig } from "./provider.ts";
-import type { ServerApi } from "./server-api.ts";
+import { Provider, type TrustConfig } from "./server/provider.ts";
+import type { ServerApi } from "./server/server-api.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */

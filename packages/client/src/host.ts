@@ -9,17 +9,17 @@ import type {
   Random,
   RejectedFrame,
 } from "@portcullis/protocol";
-import type { AccountRecord } from "./account-record.ts";
-import type { DeviceDirectory } from "./device-directory.ts";
-import type { ConversationMessage } from "./conversation-message.ts";
-import type { Freeze } from "./conversation-record.ts";
-import type { Epoch } from "./epoch.ts";
+import type { AccountRecord } from "./account/account-record.ts";
+import type { DeviceDirectory } from "./identity/device-directory.ts";
+import type { ConversationMessage } from "./conversation/conversation-message.ts";
+import type { Freeze } from "./conversation/conversation-record.ts";
+import type { Epoch } from "./conversation/epoch.ts";
 import type { EventHub } from "./event-hub.ts";
-import type { KeyPackageSupply } from "./key-package-supply.ts";
-import type { IdentityAlarm } from "./own-entry.ts";
-import type { Provider } from "./provider.ts";
-import type { SecretNames } from "./secret-names.ts";
-import type { StateKeeper } from "./state-keeper.ts";
+import type { KeyPackageSupply } from "./account/key-package-supply.ts";
+import type { IdentityAlarm } from "./identity/own-entry.ts";
+import type { Provider } from "./server/provider.ts";
+import type { SecretNames } from "./conversation/secret-names.ts";
+import type { StateKeeper } from "./conversation/state-keeper.ts";
 import type { StoreChange } from "./store.ts";
 
 /** What happens, told after it is durable. */

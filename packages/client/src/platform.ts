@@ -1,6 +1,6 @@
 import { webCryptoProvider, type CryptoProvider } from "@portcullis/mls";
-import type { Fetch } from "./server-api.ts";
-import { webTransport, type Transport } from "./transport.ts";
+import type { Fetch } from "./server/server-api.ts";
+import { webTransport, type Transport } from "./server/transport.ts";
 
 /** What differs between a browser and Node. */
 export interface Platform {

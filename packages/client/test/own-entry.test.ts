@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { generateSigningKey } from "@portcullis/crypto";
 import { accountIdOf, signDeviceList } from "@portcullis/ledger/identity";
 import { seededRandom } from "@portcullis/testkit";
-import type { DeviceDirectory } from "../src/device-directory.ts";
-import { checkOwnEntry } from "../src/own-entry.ts";
+import type { DeviceDirectory } from "../src/identity/device-directory.ts";
+import { checkOwnEntry } from "../src/identity/own-entry.ts";
 
 test("E4, CLT-05: an account that the log proves not to have is told to its owner", async () => {
   const random = seededRandom("own entry");

@@ -5,8 +5,8 @@ import { generateSigningKey } from "@portcullis/crypto";
 import { accountIdOf } from "@portcullis/ledger/identity";
 import { asAccountId, decodeCbor, encodeCbor, toHex, type CborValue } from "@portcullis/protocol";
 import { seededRandom } from "@portcullis/testkit";
-import { openRecovery, recoveryKeys, sealRecovery } from "../src/recovery-blob.ts";
-import { formatRecoveryCode, parseRecoveryCode } from "../src/recovery-code.ts";
+import { openRecovery, recoveryKeys, sealRecovery } from "../src/account/recovery-blob.ts";
+import { formatRecoveryCode, parseRecoveryCode } from "../src/account/recovery-code.ts";
 
 const random = seededRandom("recovery");
 

@@ -11,8 +11,8 @@ import {
   mayCommit,
   roleOf,
   turnToRemove,
-} from "../src/state-rules.ts";
-import { StateKeeper } from "../src/state-keeper.ts";
+} from "../src/conversation/state-rules.ts";
+import { StateKeeper } from "../src/conversation/state-keeper.ts";
 
 const account = (byte: number) => asAccountId(new Uint8Array(32).fill(byte));
 const member = (byte: number) => ({

@@ -11,15 +11,19 @@ import {
   PortcullisError,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
-import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "../src/account-record.ts";
+import {
+  decodeAccountRecord,
+  encodeAccountRecord,
+  type AccountRecord,
+} from "../src/account/account-record.ts";
 import {
   decodeConversationRecord,
   encodeConversationRecord,
   type ConversationRecord,
-} from "../src/conversation-record.ts";
-import { decodeLeafRow, encodeLeafRow } from "../src/leaf-row.ts";
-import { roleOf } from "../src/state-rules.ts";
-import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox-entry.ts";
+} from "../src/conversation/conversation-record.ts";
+import { decodeLeafRow, encodeLeafRow } from "../src/conversation/leaf-row.ts";
+import { roleOf } from "../src/conversation/state-rules.ts";
+import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox/outbox-entry.ts";
 
 const random = seededRandom("stored records");
 const device = { accountId: asAccountId(random(32)), deviceId: asDeviceId(random(16)) };

@@ -1,6 +1,6 @@
 import { WebSocket } from "ws";
 import { limits } from "@portcullis/protocol";
-import type { Transport } from "../transport.ts";
+import type { Transport } from "../server/transport.ts";
 
 /** The `ws` package: half the cost per frame of Node's own WebSocket. */
 export const nodeTransport: Transport = (url, events) => {

@@ -1,0 +1,67 @@
+import {
+  equalBytes,
+  toBase64Url,
+  type AccountId,
+  type ConversationClass,
+  type ConversationId,
+  type DeviceId,
+} from "@portcullis/protocol";
+import type { Role } from "@portcullis/protocol/content";
+import type { ConversationRecord, Freeze } from "./conversation-record.ts";
+import type { Conversation } from "./conversation.ts";
+import { roleOf } from "./state-rules.ts";
+
+export interface ConversationMember {
+  readonly accountId: AccountId;
+  readonly deviceId: DeviceId;
+  readonly leafIndex: number;
+  readonly role: Role;
+  /** It has said that it leaves, and is removed by whoever comes first. */
+  readonly leaving: boolean;
+  /** When this client has looked the account up by it. */
+  readonly handle: string | undefined;
+}
+
+/** What a person should see of a conversation. */
+export interface ConversationState {
+  readonly conversationId: ConversationId;
+  /** From signed group state; never changes. */
+  readonly class: ConversationClass;
+  readonly condition: ConversationRecord["condition"];
+  readonly name: string;
+  /** An image, as a member set it: not trusted. */
+  readonly picture: Uint8Array | undefined;
+  readonly epoch: number;
+  /** Everything up to here is durable on this device. */
+  readonly sequence: number;
+  readonly members: readonly ConversationMember[];
+  readonly freeze: Freeze | undefined;
+}
+
+/** Undefined until this device has joined. `handles`: of the accounts that are known by one, by account id in base64url. */
+export function conversationState(
+  { id, record, epoch, cursor }: Conversation,
+  handles: ReadonlyMap<string, string>,
+): ConversationState | undefined {
+  if (record === undefined) return undefined;
+  const { state } = record.shared;
+  const members = (epoch?.group.members ?? []).map(({ accountId, deviceId, leafIndex }) => ({
+    accountId,
+    deviceId,
+    leafIndex,
+    role: roleOf(state, accountId),
+    leaving: state.leaving.some((gone) => equalBytes(gone, accountId)),
+    handle: handles.get(toBase64Url(accountId)),
+  }));
+  return {
+    conversationId: id,
+    class: record.class,
+    condition: record.condition,
+    name: state.name,
+    picture: state.picture,
+    epoch: record.epoch,
+    sequence: cursor,
+    members,
+    freeze: record.freeze,
+  };
+}

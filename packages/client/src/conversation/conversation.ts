@@ -1,0 +1,400 @@
+import type { EpochStart } from "@portcullis/mls";
+import {
+  bucketStartAt,
+  PortcullisError,
+  type ConversationClass,
+  type ConversationId,
+  type Item,
+  type WelcomeFrame,
+} from "@portcullis/protocol";
+import type { SharedState } from "@portcullis/protocol/content";
+import { Batch } from "./batch.ts";
+import { checkCommit, checkLookup, isSameDevice, senderOf } from "./commit-check.ts";
+import {
+  encodeConversationRecord,
+  type ConversationRecord,
+  type StoredConversation,
+} from "./conversation-record.ts";
+import { Epoch, type EpochFacts } from "./epoch.ts";
+import { ClientError, isTransient } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { Inbox } from "./inbox.ts";
+import { Lane } from "./lane.ts";
+import { MessageIntake } from "./message-intake.ts";
+import type { Addition } from "../outbox/outbox-entry.ts";
+import { Outbox } from "../outbox/outbox.ts";
+import { secretNames, type SecretNames } from "./secret-names.ts";
+import { removeLeaving, repeatState } from "./state-changes.ts";
+import { StateKeeper } from "./state-keeper.ts";
+import { Watchers } from "./watchers.ts";
+import { openWelcome } from "./welcome.ts";
+
+/**
+ * One conversation on one device: its current epoch, its cursor and its outbox. Everything that changes it runs in its
+ * lane, one thing after the other; every change is durable before anybody is told.
+ */
+export class Conversation {
+  readonly id: ConversationId;
+  readonly names: SecretNames;
+  readonly outbox: Outbox;
+  readonly watchers = new Watchers();
+  readonly #host: Host;
+  readonly #lane = new Lane();
+  readonly #intake: MessageIntake;
+  readonly #inbox: Inbox;
+  #record: ConversationRecord | undefined;
+  #epoch: Epoch | undefined;
+  #states: StateKeeper | undefined;
+  #cursor = 0;
+  #latestMs = 0;
+  /** While creating: the server knows of it. */
+  #announced = false;
+
+  constructor(host: Host, id: ConversationId, stored?: StoredConversation) {
+    this.#host = host;
+    this.id = id;
+    this.names = secretNames(id);
+    this.#record = stored?.record;
+    this.#cursor = stored?.cursor ?? 0;
+    this.#states = stored && new StateKeeper(stored.record.shared);
+    this.#intake = new MessageIntake(host, id, (item, state, batch) => this.#takeState(item, state, batch));
+    this.#inbox = new Inbox(host.gatherMs, (delayMs) => this.#deliverIn(delayMs));
+    const pending = stored?.secrets.get(this.names.pending);
+    this.outbox = new Outbox(host, this, { entries: stored?.outbox ?? [], pending });
+    if (stored !== undefined) this.run(() => this.#restore(stored));
+  }
+
+  /** Undefined until this device has joined or created it. */
+  get record(): ConversationRecord | undefined {
+    return this.#record;
+  }
+
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  get states(): StateKeeper | undefined {
+    return this.#states;
+  }
+
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
+  get sendingEpoch(): Epoch | undefined {
+    const condition = this.#record?.condition;
+    return condition === "open" || this.#announced ? this.#epoch : undefined;
+  }
+
+  get isIdle(): boolean {
+    return this.outbox.isEmpty && this.#inbox.isEmpty;
+  }
+
+  /** Runs a task in the lane; what it throws stops the client, for then nobody knows what state things are in. */
+  run(task: () => Promise<void>): void {
+    this.#lane
+      .run(task)
+      .catch((error: unknown) => this.#host.stop(error))
+      .finally(() => this.watchers.look());
+  }
+
+  drained(): Promise<void> {
+    return this.#lane.drained();
+  }
+
+  /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
+  async create(
+    conversationClass: ConversationClass,
+    state: SharedState,
+    add: readonly Addition[],
+  ): Promise<void> {
+    const { clock, engine, provider } = this.#host;
+    const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
+    const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
+    const start = await engine.createGroup({ conversationId: this.id, terms });
+    const nowMs = clock.now();
+    const facts = {
+      startBucket: bucketStartAt(nowMs, provider.bucketSeconds),
+      startedAtMs: nowMs,
+      rosterRoot: new Uint8Array(32),
+    };
+    this.#states = StateKeeper.begun(state);
+    const batch = new Batch();
+    await this.#begin(batch, { start, facts, condition: "creating" });
+    await this.#host.write(batch.changes(this.#epoch, this.names));
+    batch.settle();
+    this.outbox.add({ kind: "commit", add, remove: [] }).catch(() => undefined);
+  }
+
+  /** The server lets this device in: what the Welcome holds is checked against what everybody else sees. */
+  join(frame: WelcomeFrame): void {
+    this.run(async () => {
+      if (this.#record === undefined) await this.#join(frame);
+      if (this.#record !== undefined) this.#tellCursor();
+    });
+  }
+
+  /** Items in the order of the sequence. They are taken in one transaction, as many as have come by then. */
+  receive(items: readonly Item[]): void {
+    this.#inbox.put(items);
+  }
+
+  #deliverIn(delayMs: number): void {
+    if (delayMs === 0) this.run(() => this.#deliver());
+    else this.#host.later(delayMs, () => this.run(() => this.#deliver()));
+  }
+
+  /** The connection broke: the server will deliver again from the cursor. */
+  disconnected(): void {
+    this.#inbox.clear();
+  }
+
+  /** Sends what was stored but not answered, then what waits. */
+  connected(): void {
+    this.run(async () => {
+      if (!(await this.#announce())) return;
+      this.outbox.resend();
+      await this.outbox.flush();
+      removeLeaving(this.#host, this);
+    });
+  }
+
+  /** A member, this device among them, sets the state. @throws ClientError CLIENT_STATE_… */
+  #takeState(item: Item, state: SharedState, batch: Batch): void {
+    const [states, record] = [this.#states, this.#record];
+    if (states === undefined || record === undefined) return;
+    try {
+      states.take(item.senderAccountId, state, this.#epoch?.group.members ?? []);
+    } catch (error) {
+      if (isSameDevice(senderOf(item), this.#host.account)) states.noteLate(item.sequence);
+      throw error;
+    }
+    this.#setRecord(batch, record);
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("state", { conversationId }));
+    batch.afterwards(() => removeLeaving(this.#host, this));
+  }
+
+  /** Tells the server of a conversation that begins; again is the same as once. */
+  async #announce(): Promise<boolean> {
+    if (this.#record?.condition !== "creating") return true;
+    try {
+      await this.#host.announce(this.id, this.#record.class);
+      this.#announced = true;
+      return true;
+    } catch (error) {
+      if (isTransient(error)) this.#host.reconnect(error);
+      else this.watchers.fail(error);
+      return false;
+    }
+  }
+
+  async #restore(stored: StoredConversation): Promise<void> {
+    const { record, secrets } = stored;
+    if (record.condition !== "open" && record.condition !== "creating") return;
+    const { engine, provider } = this.#host;
+    const { startBucket, rosterRoot, epochStartedAtMs: startedAtMs } = record;
+    const facts = { startBucket, rosterRoot, startedAtMs };
+    this.#epoch = await Epoch.restore({ engine, names: this.names, secrets, facts, provider });
+    this.#host.devices.admit(this.#epoch.group.members);
+    this.#latestMs = startedAtMs;
+    this.outbox.resume(this.#epoch);
+  }
+
+  async #join(frame: WelcomeFrame): Promise<void> {
+    try {
+      const { keyPackages } = this.#host;
+      const { start, facts } = await openWelcome(this.#host, frame);
+      this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
+      const batch = new Batch();
+      await this.#begin(batch, { start, facts, condition: "open" });
+      batch.add(keyPackages.spend(start.reference));
+      await this.#store(batch, frame.sequence);
+      this.#host.replenish();
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
+      if (isTransient(error)) return this.#host.reconnect(error);
+      this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
+    }
+  }
+
+  async #deliver(): Promise<void> {
+    if (this.sendingEpoch === undefined) this.#inbox.clear();
+    const items = this.#inbox.take();
+    if (items.length === 0) return;
+    const batch = new Batch();
+    const before = this.#cursor;
+    let cursor = before;
+    let trouble: unknown;
+    for (const item of items) {
+      if (item.sequence <= cursor) continue;
+      try {
+        if (item.sequence !== cursor + 1) throw new ClientError("CLIENT_ITEM_SEQUENCE", { cursor });
+        if (!(await this.#take(item, batch))) break;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        trouble = error;
+        break;
+      }
+      cursor = item.sequence;
+    }
+    if (cursor !== before || !batch.isEmpty) await this.#store(batch, cursor);
+    if (trouble !== undefined) this.#host.reconnect(trouble);
+    this.#inbox.delivered();
+    await this.outbox.flush();
+  }
+
+  async #store(batch: Batch, cursor: number): Promise<void> {
+    const { id: conversationId } = this;
+    await this.#host.write([
+      ...batch.changes(this.#epoch, this.names),
+      { put: "cursor", conversationId, sequence: cursor },
+    ]);
+    this.#cursor = cursor;
+    this.#tellCursor();
+    batch.settle();
+  }
+
+  #tellCursor(): void {
+    this.#host.tell({ type: "cursor", conversationId: this.id, sequence: this.#cursor });
+  }
+
+  /** One item; false when nothing after it can be taken. */
+  async #take(item: Item, batch: Batch): Promise<boolean> {
+    const epoch = this.#epoch;
+    if (epoch === undefined || this.sendingEpoch === undefined) return false;
+    const own = isSameDevice(senderOf(item), this.#host.account);
+    if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
+    if (own) this.#confirm(item, batch);
+    else if (!(await this.#intake.open(epoch, item, batch))) return true;
+    this.#latestMs = Math.max(this.#latestMs, item.acceptedAtMs);
+    if (epoch.advance(bucketStartAt(item.acceptedAtMs, this.#host.provider.bucketSeconds)))
+      batch.touchChains();
+    return true;
+  }
+
+  #confirm(item: Item, batch: Batch): void {
+    const confirmed = this.outbox.confirm(item);
+    if (confirmed?.entry.intent.kind !== "message") return;
+    batch.add(...confirmed.changes);
+    const { applicationData, frankingTag } = confirmed.entry.intent;
+    this.#intake.confirm(item, { applicationData, frankingTag, receipt: confirmed.receipt }, batch);
+  }
+
+  async #merge(item: Item, batch: Batch): Promise<boolean> {
+    const taken = this.outbox.takeCommit(item);
+    if (taken === undefined || this.#epoch === undefined)
+      return this.#freeze(item, "CLIENT_COMMIT_LOST", batch);
+    const start = await this.#epoch.group.merge(taken.pending);
+    // Whoever was welcomed was told the state from before that.
+    if (taken.attempt.welcomed.length > 0 && this.#states?.isChangedInEpoch === true)
+      batch.afterwards(() => repeatState(this.#host, this));
+    this.#states?.beginEpoch(start.group.members);
+    const { startBucket, rosterRoot } = taken.attempt;
+    const facts = { startBucket, rosterRoot, startedAtMs: item.acceptedAtMs };
+    await this.#begin(batch, { start, facts, condition: "open" });
+    batch.add(...taken.changes);
+    return true;
+  }
+
+  async #process(epoch: Epoch, item: Item, batch: Batch): Promise<boolean> {
+    try {
+      if (item.message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
+      const { devices, provider } = this.#host;
+      const lists = checkLookup(item, devices, provider.bucketSeconds);
+      devices.learn(lists);
+      let facts: EpochFacts | undefined;
+      const processed = await epoch.group.process(item.message, (summary) => {
+        const { startBucket, rosterRoot } = checkCommit(summary, {
+          sender: senderOf(item),
+          acceptedAtMs: item.acceptedAtMs,
+          before: epoch.group.members,
+          rosterKey: epoch.nextRosterKey,
+          bucketSeconds: provider.bucketSeconds,
+          lists,
+        });
+        this.#states?.demandRight(summary.committer.accountId, summary);
+        facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
+      });
+      if (processed.kind === "removed") return this.#leave(epoch, batch);
+      if (facts === undefined) throw new ClientError("CLIENT_COMMIT_MEMBERS");
+      this.#states?.beginEpoch(processed.group.members);
+      await this.#begin(batch, { start: processed, facts, condition: "open" });
+      return true;
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || isTransient(error)) throw error;
+      return this.#freeze(item, error.code, batch);
+    }
+  }
+
+  /** The group steps into another epoch; its beginning is stored with the batch. */
+  async #begin(
+    batch: Batch,
+    next: { start: EpochStart; facts: EpochFacts; condition: "creating" | "open" },
+  ): Promise<void> {
+    const { start, facts, condition } = next;
+    const previous = this.#epoch;
+    const epoch = await Epoch.begin(start, facts, this.#host.provider);
+    const { group } = epoch;
+    this.#host.devices.admit(group.members);
+    const joined = condition === "open" && this.#record?.condition !== "open";
+    this.#epoch = epoch;
+    this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);
+    batch.replaceEpoch(previous);
+    this.#setRecord(batch, {
+      condition,
+      class: group.terms.class,
+      epoch: group.epoch,
+      startBucket: facts.startBucket,
+      epochStartedAtMs: facts.startedAtMs,
+      rosterRoot: facts.rosterRoot,
+    });
+    batch.add(...epoch.beginningChanges(this.names, start.snapshot, previous), ...this.outbox.rebase(epoch));
+    const { events } = this.#host;
+    const { id: conversationId } = this;
+    batch.afterwards(() => events.emit("epoch", { conversationId, epoch: group.epoch }));
+    if (joined) batch.afterwards(() => events.emit("conversation", { conversationId }));
+  }
+
+  #setRecord(batch: Batch, facts: Omit<ConversationRecord, "shared">): void {
+    if (this.#states === undefined) throw new RangeError("a conversation without a state");
+    const record = { ...facts, shared: this.#states.kept };
+    this.#record = record;
+    const value = encodeConversationRecord(record);
+    batch.add({ put: "conversation", conversationId: this.id, value });
+  }
+
+  /** Nothing more is accepted, and everybody who looks can see why. The epoch's secrets stay, for a remedy. */
+  #freeze(item: Item, code: string, batch: Batch): false {
+    if (this.#record === undefined) return false;
+    const { sequence, senderAccountId: accountId, senderDeviceId: deviceId } = item;
+    const freeze = { sequence, code, committer: { accountId, deviceId } };
+    this.#setRecord(batch, { ...this.#record, condition: "frozen", freeze });
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("frozen", { conversationId, ...freeze }));
+    this.#end(batch, new ClientError("CLIENT_CONVERSATION_FROZEN", { code, sequence }));
+    return false;
+  }
+
+  /** A Commit removed this device: what it could still open is erased. */
+  #leave(epoch: Epoch, batch: Batch): true {
+    if (this.#record === undefined) return true;
+    batch.replaceEpoch(epoch);
+    batch.add(...epoch.endingChanges(this.names));
+    this.#setRecord(batch, { ...this.#record, condition: "left" });
+    this.#epoch = undefined;
+    const { id: conversationId } = this;
+    batch.afterwards(() => this.#host.events.emit("left", { conversationId }));
+    this.#end(batch, new ClientError("CLIENT_CONVERSATION_LEFT"));
+    return true;
+  }
+
+  #end(batch: Batch, error: ClientError): void {
+    batch.add(...this.outbox.abandon(error));
+    batch.afterwards(() => this.watchers.fail(error));
+  }
+}

@@ -1,0 +1,191 @@
+import { sha256 } from "@portcullis/crypto";
+import { encodeSharedState, type Role, type SharedState, type Standing } from "@portcullis/protocol/content";
+import { equalBytes, limits, utf8, type AccountId, type DeviceReference } from "@portcullis/protocol";
+import { accountsOf } from "../identity/device-directory.ts";
+import { ClientError } from "../errors.ts";
+
+/** The state with which its creator, who owns it, begins a conversation. @throws ClientError CLIENT_STATE_SIZE */
+export function firstState(creator: AccountId, look: { name: string; picture?: Uint8Array }): SharedState {
+  return sized({ version: 0, ...look, roles: [{ accountId: creator, role: "owner" }], leaving: [] });
+}
+
+/** What stands in a conversation from before there were roles: nobody is listed, and so everybody is an owner. */
+export const stateWithoutRoles: SharedState = { version: 0, name: "", roles: [], leaving: [] };
+
+export function roleOf({ roles }: Standing, accountId: AccountId): Role {
+  if (!roles.some(({ role }) => role === "owner")) return "owner";
+  return roles.find((entry) => equalBytes(entry.accountId, accountId))?.role ?? "member";
+}
+
+/** Whether the first role permits less than the second. */
+export function isLower(role: Role, than: Role): boolean {
+  const rank = { member: 0, admin: 1, owner: 2 };
+  return rank[role] < rank[than];
+}
+
+/** What a person asks to be changed. */
+export type StateChange =
+  | { readonly name: string }
+  /** Absent: there is no picture any more. */
+  | { readonly picture: Uint8Array | undefined }
+  | { readonly accountId: AccountId; readonly role: Role }
+  | { readonly leave: AccountId };
+
+/** The state that follows when this is changed. @throws ClientError CLIENT_STATE_SIZE */
+export function changed(state: SharedState, change: StateChange): SharedState {
+  if ("name" in change) return follow(state, { name: change.name });
+  if ("picture" in change) return follow(state, { picture: change.picture });
+  const accountId = "leave" in change ? change.leave : change.accountId;
+  const others = without(state.roles, accountId);
+  if ("leave" in change)
+    return follow(state, {
+      roles: others,
+      leaving: [...withoutAccount(state.leaving, accountId), accountId],
+    });
+  const { role } = change;
+  return follow(state, { roles: role === "member" ? others : [...others, { accountId, role }] });
+}
+
+/** Whether this state is the very one that stands. */
+export function isSameState(a: SharedState, b: SharedState): boolean {
+  return equalBytes(encodeSharedState(a), encodeSharedState(b));
+}
+
+/** Judges a state that a member sends, by the one before it (GRP-02 to GRP-04). @throws ClientError CLIENT_STATE_… */
+export function checkSuccessor(
+  state: SharedState,
+  next: SharedState,
+  author: AccountId,
+  members: readonly DeviceReference[],
+): void {
+  const follows = next.previous !== undefined && equalBytes(next.previous, hashOf(state));
+  if (!follows || next.version !== state.version + 1)
+    throw new ClientError("CLIENT_STATE_STALE", { expected: state.version + 1, actual: next.version });
+  const present = accountsOf(members);
+  const isPresent = (account: AccountId): boolean => present.some((one) => equalBytes(one, account));
+  if (![...next.roles.map(({ accountId }) => accountId), ...next.leaving].every(isPresent))
+    throw new ClientError("CLIENT_STATE_MEMBER");
+  const hasOwner = (standing: Standing): boolean => standing.roles.some(({ role }) => role === "owner");
+  if (hasOwner(state) && !hasOwner(next)) throw new ClientError("CLIENT_STATE_OWNERLESS");
+  checkRights(state, next, author);
+}
+
+function checkRights(state: SharedState, next: SharedState, author: AccountId): void {
+  const role = roleOf(state, author);
+  const isSameLook =
+    next.name === state.name &&
+    equalBytes(next.picture ?? new Uint8Array(0), state.picture ?? new Uint8Array(0)) &&
+    (next.picture === undefined) === (state.picture === undefined);
+  // Nobody says for another that it leaves, and nobody takes it back for another.
+  const othersLeave = sameAccounts(
+    withoutAccount(state.leaving, author),
+    withoutAccount(next.leaving, author),
+  );
+  const othersRoles = sameRoles(without(state.roles, author), without(next.roles, author));
+  const own = roleIn(next, author);
+  const staysOrSteps = own === roleIn(state, author) || own === "member";
+  const allowed =
+    othersLeave && (role === "owner" || (othersRoles && staysOrSteps)) && (role !== "member" || isSameLook);
+  if (!allowed) throw new ClientError("CLIENT_STATE_ROLE", { role });
+}
+
+/** The role that is listed, whatever it means. */
+function roleIn({ roles }: Standing, accountId: AccountId): Role {
+  return roles.find((entry) => equalBytes(entry.accountId, accountId))?.role ?? "member";
+}
+
+/** The state behind a Commit: who is no member any more has no role and is not leaving. The same for everybody. */
+export function afterCommit(state: SharedState, members: readonly DeviceReference[]): SharedState {
+  const present = accountsOf(members);
+  const isPresent = (account: AccountId): boolean => present.some((one) => equalBytes(one, account));
+  const roles = state.roles.filter(({ accountId }) => isPresent(accountId));
+  const leaving = state.leaving.filter(isPresent);
+  const isUnchanged = roles.length === state.roles.length && leaving.length === state.leaving.length;
+  return isUnchanged ? state : follow(state, { roles, leaving });
+}
+
+/**
+ * Whether a member with this standing may commit what the Commit does (GRP-10). Devices of its own account may come and
+ * go as it likes, and whoever is leaving may be removed by anybody.
+ */
+export function mayCommit(
+  standing: Standing,
+  committer: AccountId,
+  done: { readonly added: readonly HasAccount[]; readonly removed: readonly HasAccount[] },
+): boolean {
+  const role = roleOf(standing, committer);
+  const isOther = ({ accountId }: HasAccount): boolean => !equalBytes(accountId, committer);
+  const removed = done.removed
+    .filter(isOther)
+    .filter(({ accountId }) => !standing.leaving.some((gone) => equalBytes(gone, accountId)));
+  if (role === "owner") return true;
+  if (role === "admin") return removed.every(({ accountId }) => roleOf(standing, accountId) !== "owner");
+  return removed.length === 0 && !done.added.some(isOther);
+}
+
+/** A device, or an account with all of its devices. */
+export interface HasAccount {
+  readonly accountId: AccountId;
+}
+
+/**
+ * In which order the members' devices see to it that whoever leaves is removed: owners and admins first, then by leaf.
+ * Undefined when this device has no part in it.
+ */
+export function turnToRemove(
+  state: Standing,
+  members: readonly (DeviceReference & { readonly leafIndex: number })[],
+  ownLeaf: number,
+): number | undefined {
+  if (state.leaving.length === 0) return undefined;
+  const staying = members.filter(
+    ({ accountId }) => !state.leaving.some((gone) => equalBytes(gone, accountId)),
+  );
+  const rank = ({ accountId }: DeviceReference): number => (roleOf(state, accountId) === "member" ? 1 : 0);
+  const order = staying.toSorted((a, b) => rank(a) - rank(b) || a.leafIndex - b.leafIndex);
+  const turn = order.findIndex(({ leafIndex }) => leafIndex === ownLeaf);
+  return turn < 0 ? undefined : turn;
+}
+
+function follow(
+  state: SharedState,
+  change: { name?: string; picture?: Uint8Array | undefined } & Partial<Standing>,
+): SharedState {
+  const { picture: before, ...rest } = state;
+  const { picture = "picture" in change ? undefined : before, ...changes } = change;
+  const next = { ...rest, ...changes, version: state.version + 1, previous: hashOf(state) };
+  return sized({ ...next, ...(picture && { picture }) });
+}
+
+function hashOf(state: SharedState): Uint8Array {
+  return sha256(encodeSharedState(state));
+}
+
+function sized(state: SharedState): SharedState {
+  const nameBytes = utf8(state.name).length;
+  const pictureBytes = state.picture?.length ?? 0;
+  if (nameBytes > limits.nameBytes || pictureBytes > limits.pictureBytes)
+    throw new ClientError("CLIENT_STATE_SIZE", { nameBytes, pictureBytes });
+  return state;
+}
+
+function without(roles: Standing["roles"], account: AccountId): Standing["roles"] {
+  return roles.filter(({ accountId }) => !equalBytes(accountId, account));
+}
+
+function withoutAccount(accounts: readonly AccountId[], account: AccountId): AccountId[] {
+  return accounts.filter((one) => !equalBytes(one, account));
+}
+
+function sameAccounts(a: readonly AccountId[], b: readonly AccountId[]): boolean {
+  return a.length === b.length && a.every((one) => b.some((other) => equalBytes(one, other)));
+}
+
+function sameRoles(a: Standing["roles"], b: Standing["roles"]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ accountId, role }) =>
+      b.some((one) => role === one.role && equalBytes(one.accountId, accountId)),
+    )
+  );
+}

@@ -1,0 +1,29 @@
+import type { WelcomeFrame } from "@portcullis/protocol";
+import { ClientError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { requireListed } from "../identity/device-directory.ts";
+import { isRosterOf, rosterOf } from "./commit-check.ts";
+import type { EpochFacts } from "./epoch.ts";
+
+/** The epoch that a Welcome begins. */
+export type WelcomedEpoch = Awaited<ReturnType<Host["engine"]["join"]>>;
+
+/**
+ * Opens a Welcome, and measures what it holds against what everybody else sees: the lists of devices, the provider's
+ * terms, the roster that the server knows. @throws ClientError CLIENT_WELCOME_…, CLIENT_DEVICE_UNKNOWN; MlsError, LedgerError
+ */
+export async function openWelcome(
+  { devices, engine, keyPackages, provider }: Host,
+  { welcome, roster }: WelcomeFrame,
+): Promise<{ start: WelcomedEpoch; facts: EpochFacts }> {
+  const lists = await devices.current(roster.map(({ accountId }) => accountId));
+  devices.learn(lists);
+  const start = await engine.join({ welcome, keyPackages: (reference) => keyPackages.find(reference) });
+  const { startBucket, rosterKey } = start.joining;
+  const { members, terms } = start.group;
+  for (const member of members) requireListed(lists, member);
+  provider.checkTerms(terms);
+  if (!isRosterOf(roster, rosterKey, members)) throw new ClientError("CLIENT_WELCOME_ROSTER");
+  const { root: rosterRoot } = rosterOf(rosterKey, members);
+  return { start, facts: { startBucket, rosterRoot, startedAtMs: startBucket * 1000 } };
+}

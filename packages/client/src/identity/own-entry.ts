@@ -1,0 +1,42 @@
+import type { VerifiedDeviceList } from "@portcullis/ledger/identity";
+import { verifyDeviceList } from "@portcullis/ledger/identity";
+import { equalBytes, PortcullisError, toBase64Url } from "@portcullis/protocol";
+import type { AccountRecord } from "../account/account-record.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
+import { isTransient } from "../errors.ts";
+
+/** What somebody did to this account, or what the server cannot show. */
+export interface IdentityAlarm {
+  /**
+   * `version`: the log has a list of this account that this device does not know of. `missing`: it has none.
+   * `unproven`: the server showed something that it cannot prove.
+   */
+  readonly reason: "version" | "missing" | "unproven";
+  readonly knownVersion: number;
+  /** The list that stands in the log; its devices can act for this account. */
+  readonly list?: VerifiedDeviceList;
+  /** Why the proof failed. */
+  readonly code?: string;
+}
+
+/**
+ * Compares what everybody is shown of this account with what this device knows of it; rule CLT-05. A device that was
+ * added and taken away again shows too: versions only rise.
+ * @throws ClientError CLIENT_SERVER_UNREACHABLE
+ */
+export async function checkOwnEntry(
+  account: Pick<AccountRecord, "accountId" | "signedDeviceList">,
+  directory: DeviceDirectory,
+): Promise<IdentityAlarm | undefined> {
+  const known = verifyDeviceList(account.signedDeviceList);
+  const { version: knownVersion } = known;
+  try {
+    const list = (await directory.current([account.accountId])).get(toBase64Url(account.accountId));
+    if (list === undefined) return { reason: "missing", knownVersion };
+    const ours = list.version < knownVersion || equalBytes(list.hash, known.hash);
+    return ours ? undefined : { reason: "version", knownVersion, list };
+  } catch (error) {
+    if (isTransient(error) || !(error instanceof PortcullisError)) throw error;
+    return { reason: "unproven", knownVersion, code: error.code };
+  }
+}

@@ -1,0 +1,49 @@
+import type { Clock, Random } from "@portcullis/protocol";
+import type { SessionOptions } from "./device-session.ts";
+import type { Platform } from "./platform.ts";
+import type { TrustConfig } from "./server/provider.ts";
+import { ServerApi } from "./server/server-api.ts";
+import type { ClientStore } from "./store.ts";
+
+const KEY_PACKAGES = 16;
+const GATHER_MS = 50;
+const OWN_ENTRY_MS = 600_000;
+
+export interface ClientOptions {
+  /** http: or https: */
+  readonly server: string;
+  /** The client's from now on: it is closed with it. */
+  readonly store: ClientStore;
+  readonly trust: TrustConfig;
+  readonly platform: Platform;
+  /** For buckets. Default: the system's. */
+  readonly clock?: Clock;
+  /** For sessions and lifetimes of MLS. Default: the system's. */
+  readonly realClock?: Clock;
+  readonly random?: Random;
+  /** How many KeyPackages to keep at the server. */
+  readonly keyPackages?: number;
+  /** When messages stream in, one transaction takes those of this time. Milliseconds; 50 by default. */
+  readonly gatherMs?: number;
+  /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
+  readonly ownEntryMs?: number;
+}
+
+export const systemClock: Clock = { now: () => Date.now() };
+
+export function systemRandom(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+export function apiOf({ server, platform, realClock = systemClock }: ClientOptions): ServerApi {
+  return new ServerApi(server, platform.fetch, () => realClock.now());
+}
+
+/** What is said, and the defaults for the rest. */
+export function sessionOptionsOf(options: ClientOptions): SessionOptions {
+  const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
+  const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
+  const { ownEntryMs = OWN_ENTRY_MS } = options;
+  const api = apiOf(options);
+  return { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs };
+}

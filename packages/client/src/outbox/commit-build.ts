@@ -1,0 +1,92 @@
+import type { Member, RatchetRow } from "@portcullis/mls";
+import { sha256 } from "@portcullis/crypto";
+import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "@portcullis/protocol";
+import { encodeSharedState } from "@portcullis/protocol/content";
+import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
+import type { DeviceDirectory } from "../identity/device-directory.ts";
+import type { Epoch } from "../conversation/epoch.ts";
+import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
+import type { StateKeeper } from "../conversation/state-keeper.ts";
+import { afterCommit } from "../conversation/state-rules.ts";
+
+type CommitIntent = Intent & { kind: "commit" };
+
+/** What is left to do of an intent in this epoch: another member's Commit may have done some of it. */
+function remaining(epoch: Epoch, intent: CommitIntent): { add: Addition[]; remove: Member[] } {
+  const { members } = epoch.group;
+  return {
+    add: intent.add.filter((device) => !members.some((member) => isSameDevice(member, device))),
+    remove: members.filter(({ accountId }) => intent.remove.some((gone) => equalBytes(gone, accountId))),
+  };
+}
+
+/** Whether nothing is left to do. What adds and removes nobody renews an epoch, that of its intent or one too old. */
+export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
+  if (intent.renews !== undefined) return epoch.group.epoch !== intent.renews;
+  const { add, remove } = remaining(epoch, intent);
+  return epoch.group.epoch > 0 && add.length === 0 && remove.length === 0;
+}
+
+/**
+ * A Commit on this epoch with the statement of what it does, the salts for the server, and for those whom it adds the
+ * Welcome and the lookup that proves their devices.
+ * @throws ClientError CLIENT_COMMIT_ROLE, MlsError
+ */
+export async function buildCommit(
+  epoch: Epoch,
+  intent: CommitIntent,
+  context: {
+    readonly startBucket: BucketStart;
+    readonly states: StateKeeper;
+    readonly committer: AccountId;
+    readonly directory: DeviceDirectory;
+  },
+): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
+  const { group, nextRosterKey: rosterKey } = epoch;
+  const { startBucket, states, committer, directory } = context;
+  const { add, remove } = remaining(epoch, intent);
+  states.demandRight(committer, { added: add, removed: remove });
+  const stay = group.members.filter((member) => !remove.includes(member));
+  const state = afterCommit(states.state, [...stay, ...add]);
+  const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
+  const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
+  const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
+  const lookup = await proveAdded(add, startBucket, directory);
+  const authenticatedData = encodeCommitData({
+    added: devices,
+    removed,
+    startBucket,
+    rosterRoot: root,
+    ...(lookup && { lookupHash: sha256(lookup) }),
+  });
+  const { message, welcome, pending, ratchet } = await group.commit({
+    add: add.map(({ keyPackage }) => keyPackage),
+    remove: remove.map(({ leafIndex }) => leafIndex),
+    authenticatedData,
+    joining: { startBucket, rosterKey, state: encodeSharedState(state) },
+  });
+  const attempt: CommitAttempt = {
+    kind: "commit",
+    epoch: group.epoch,
+    startBucket,
+    rosterRoot: root,
+    message,
+    ...(welcome && { welcome }),
+    welcomed: devices,
+    roster: salts,
+    ...(lookup && { lookup }),
+  };
+  return { attempt, pending, ratchet };
+}
+
+/** MLS asks for each added device whether it is proven: when it does, the directory has the lists. */
+async function proveAdded(
+  add: readonly Addition[],
+  startBucket: BucketStart,
+  directory: DeviceDirectory,
+): Promise<Uint8Array | undefined> {
+  if (add.length === 0) return undefined;
+  const { lookup, lists } = await directory.prove(add, startBucket);
+  directory.learn(lists);
+  return lookup;
+}

@@ -1,0 +1,408 @@
+import { recordChainStart, type RecordChain } from "@portcullis/access";
+import {
+  asMessageId,
+  bucketStartAt,
+  equalBytes,
+  PortcullisError,
+  type BucketStart,
+  type Item,
+  type MessageId,
+  type Receipt,
+} from "@portcullis/protocol";
+import { buildCommit, isMoot } from "./commit-build.ts";
+import type { Epoch } from "../conversation/epoch.ts";
+import { ClientError, isTransient } from "../errors.ts";
+import type { Answer, Host, OutboxOwner } from "../host.ts";
+import type { CommitAttempt, Intent, OutboxEntry } from "./outbox-entry.ts";
+import { frameOf } from "./outbox-frame.ts";
+import { hold, storeEntry, type Accepted, type Held } from "./outbox-held.ts";
+import { sealMessage } from "./seal-message.ts";
+import type { StoreChange } from "../store.ts";
+
+const LONGEST_EPOCH_MS = 7 * 24 * 3600 * 1000;
+const MESSAGES_PER_WRITE = 64;
+const RETRY_MS = 250;
+
+/**
+ * What one conversation still has to send, in order. An attempt is stored together with the ratchet that it used
+ * before it leaves, and sent again byte for byte until it is answered; a stale one is encrypted again under the same
+ * message id. Its row goes in the transaction that takes its item in.
+ */
+export class Outbox {
+  readonly #host: Host;
+  readonly #owner: OutboxOwner;
+  #held: Held[] = [];
+  /** This device's records as far as the server has accepted them. */
+  #acceptedRecords: RecordChain = recordChainStart;
+  /** The bucket whose label and capsules went along with a message, as "epoch/bucket". */
+  #uploaded = "";
+  /** The epoch that our Commit on the way would begin. Secret. */
+  #pending: Uint8Array | undefined;
+
+  constructor(
+    host: Host,
+    owner: OutboxOwner,
+    stored: { entries: readonly { place: number; entry: OutboxEntry }[]; pending: Uint8Array | undefined },
+  ) {
+    this.#pending = stored.pending;
+    this.#host = host;
+    this.#owner = owner;
+    this.#held = stored.entries.map(({ place, entry }) => hold(place, entry, true));
+    for (const { outcome } of this.#held) outcome.promise.catch(() => undefined);
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  /** After a restart: the records that are not certain to be accepted are those of the attempts that are stored. */
+  resume(epoch: Epoch): void {
+    const attempts = this.#held.flatMap(({ entry: { attempt } }) => (attempt ? [attempt] : []));
+    const first = attempts.find(
+      (attempt) => attempt.kind === "message" && attempt.epoch === epoch.group.epoch,
+    );
+    this.#acceptedRecords = first?.kind === "message" ? first.records : epoch.records(epoch.group.ownLeaf);
+  }
+
+  /** Resolves when the server has accepted it. */
+  async add(intent: Intent, messageId: MessageId = asMessageId(this.#host.random(16))): Promise<Accepted> {
+    const entry = { conversationId: this.#owner.id, messageId, intent };
+    const held = hold(this.#host.nextPlace(), entry, false);
+    this.#held.push(held);
+    this.#owner.run(() => this.flush());
+    return held.outcome.promise;
+  }
+
+  /** The connection is there: whatever was on its way goes again, byte for byte. */
+  resend(): void {
+    for (const held of this.#held)
+      if (held.entry.attempt !== undefined && held.state !== "accepted") this.#transmit(held);
+  }
+
+  /** Encrypts, stores and sends what can go now. */
+  async flush(): Promise<void> {
+    for (;;) {
+      const waiting = this.#held.filter(({ state }) => state === "waiting");
+      const [first] = waiting;
+      if (first === undefined) return;
+      const epoch = this.#owner.sendingEpoch;
+      if (!this.#host.ready || epoch === undefined) {
+        await this.#storeIntents(waiting);
+        return;
+      }
+      if (!(await this.#advance(epoch, first, waiting))) return;
+    }
+  }
+
+  /** One step of `flush`; false when the next one has to wait for an answer or a Commit. */
+  async #advance(epoch: Epoch, first: Held, waiting: readonly Held[]): Promise<boolean> {
+    const sent = this.#held.filter(({ state }) => state === "sent");
+    const blocked =
+      first.notBeforeEpoch > epoch.group.epoch || sent.some(({ entry }) => entry.intent.kind === "commit");
+    if (blocked) return this.#waitWith(waiting);
+    if (first.entry.intent.kind === "commit") {
+      if (sent.length > 0) return this.#waitWith(waiting);
+      return (await this.#sendCommit(epoch, first)) || this.#waitWith(waiting);
+    }
+    if (epoch.group.epoch === 0) return this.#waitWith(waiting);
+    if (this.#isExpired(epoch)) {
+      this.#renewFirst();
+      return true;
+    }
+    const bucketStart = this.#bucketNow(epoch);
+    // One bucket at a time: whatever becomes stale does so in order, and the chain of records has no gap.
+    const inOrder = sent.every(
+      ({ entry: { attempt } }) =>
+        attempt?.kind === "message" &&
+        attempt.epoch === epoch.group.epoch &&
+        attempt.bucketStart === bucketStart &&
+        first.entry.attempt === undefined,
+    );
+    if (!inOrder) return this.#waitWith(waiting);
+    if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#waitWith(waiting);
+    if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords);
+    const end = waiting.findIndex(({ entry }) => entry.intent.kind === "commit");
+    await this.#sendMessages(
+      epoch,
+      bucketStart,
+      waiting.slice(0, Math.min(end < 0 ? waiting.length : end, MESSAGES_PER_WRITE)),
+    );
+    return true;
+  }
+
+  /** Custodians may be late with the keysets of a new period: what is to be sent waits for them. */
+  async #hasKeysets(epoch: Epoch, bucketStart: BucketStart): Promise<boolean> {
+    if (epoch.group.terms.class === "sealed") return true;
+    try {
+      await this.#host.provider.ensureKeysets(bucketStart);
+      this.#host.provider.keysetsFor(bucketStart);
+      return true;
+    } catch (error) {
+      this.#host.events.emit("fault", error);
+      this.#host.later(RETRY_MS, () => this.#owner.run(() => this.flush()));
+      return false;
+    }
+  }
+
+  async #waitWith(waiting: readonly Held[]): Promise<false> {
+    await this.#storeIntents(waiting);
+    return false;
+  }
+
+  async #sendMessages(epoch: Epoch, bucketStart: BucketStart, messages: readonly Held[]): Promise<void> {
+    for (const held of messages) await this.#seal(epoch, bucketStart, held);
+    const changes = epoch.leafChanges(this.#owner.names, [epoch.group.ownLeaf]);
+    await this.#host.write([...changes, ...messages.map(storeEntry)]);
+    for (const held of messages) this.#transmit(held);
+  }
+
+  async #seal(epoch: Epoch, bucketStart: BucketStart, held: Held): Promise<void> {
+    const { messageId, intent } = held.entry;
+    if (intent.kind !== "message") return;
+    const bucket = `${epoch.group.epoch}/${bucketStart}`;
+    const attempt = await sealMessage(epoch, {
+      messageId,
+      applicationData: intent.applicationData,
+      frankingTag: intent.frankingTag,
+      bucketStart,
+      withSealedBucket: this.#uploaded !== bucket,
+      deviceKey: this.#host.account.deviceKey,
+      random: this.#host.random,
+    });
+    this.#uploaded = bucket;
+    held.entry = { ...held.entry, attempt };
+  }
+
+  /** False when it cannot be made now, and will be tried again. */
+  async #sendCommit(epoch: Epoch, held: Held): Promise<boolean> {
+    const { intent } = held.entry;
+    if (intent.kind !== "commit") return true;
+    if (isMoot(epoch, intent) && !this.#isExpired(epoch)) {
+      await this.#host.write([{ erase: "outbox", order: held.place }]);
+      this.#held = this.#held.filter((other) => other !== held);
+      held.outcome.resolve({ sequence: 0, acceptedAtMs: epoch.facts.startedAtMs });
+      return true;
+    }
+    const built = await this.#build(epoch, held, intent);
+    if (built === undefined) return !this.#held.includes(held);
+    const { attempt, pending, ratchet } = built;
+    epoch.setRatchet(ratchet);
+    held.entry = { ...held.entry, attempt };
+    await this.#host.write([
+      { put: "secret", name: this.#owner.names.pending, value: pending },
+      ...epoch.leafChanges(this.#owner.names, [epoch.group.ownLeaf]),
+      storeEntry(held),
+    ]);
+    this.#pending = pending;
+    this.#transmit(held);
+    return true;
+  }
+
+  /**
+   * Undefined when it cannot be made: for good, since a device has no proof or a KeyPackage is not valid; or not now,
+   * since the server cannot be asked.
+   */
+  async #build(epoch: Epoch, held: Held, intent: Parameters<typeof buildCommit>[1]) {
+    try {
+      const { states } = this.#owner;
+      if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
+      const committer = this.#host.account.accountId;
+      const startBucket = this.#bucketNow(epoch);
+      const { devices: directory } = this.#host;
+      return await buildCommit(epoch, intent, { startBucket, states, committer, directory });
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+      if (isTransient(error)) {
+        this.#host.later(RETRY_MS, () => this.#owner.run(() => this.flush()));
+        return undefined;
+      }
+      await this.#giveUp(held, error);
+      return undefined;
+    }
+  }
+
+  #transmit(held: Held): void {
+    const ticket = {};
+    held.ticket = ticket;
+    held.state = "sent";
+    held.stored = true;
+    this.#host.request(
+      (requestId) => frameOf(held.entry, requestId),
+      (answer) =>
+        this.#owner.run(async () => {
+          if (held.ticket === ticket) await this.#answered(held, answer);
+        }),
+    );
+  }
+
+  async #answered(held: Held, answer: Answer): Promise<void> {
+    if (!this.#held.includes(held)) return;
+    held.ticket = undefined;
+    if (answer.type === "rejected") {
+      await this.#rejected(held, answer.code);
+      return;
+    }
+    held.state = "accepted";
+    held.receipt = answer.receipt;
+    this.#noteAccepted(held.entry);
+    if (answer.receipt !== undefined)
+      held.outcome.resolve({ sequence: answer.sequence, acceptedAtMs: answer.receipt.acceptedAtMs });
+    await this.flush();
+  }
+
+  async #rejected(held: Held, code: string): Promise<void> {
+    const { attempt } = held.entry;
+    switch (code) {
+      case "EPOCH_STALE":
+        held.notBeforeEpoch = (attempt?.epoch ?? 0) + 1;
+        break;
+      case "SEALED_BUCKET_MISSING":
+        this.#uploaded = "";
+        break;
+      case "BUCKET_STALE":
+      case "BUCKET_FUTURE":
+        if (attempt?.kind === "message" && attempt.bucketStart === this.#bucketNow(this.#owner.sendingEpoch))
+          return this.#againLater(held);
+        break;
+      case "EPOCH_EXPIRED":
+        this.#renewFirst();
+        break;
+      case "RATE_LIMITED":
+      case "SERVER_FAILED":
+      case "SERVER_STOPPING":
+        return this.#againLater(held);
+      default:
+        await this.#giveUp(held, new ClientError("CLIENT_SERVER_REFUSED", { refusal: code }));
+        await this.flush();
+        return;
+    }
+    await this.#takeBack(held);
+    await this.flush();
+  }
+
+  /** Our clock and the server's disagree, or it is busy: again in a moment. */
+  #againLater(held: Held): void {
+    this.#host.later(RETRY_MS, () => {
+      if (held.ticket === undefined && held.state === "sent" && this.#host.ready)
+        this.#owner.run(async () => {
+          await this.#takeBack(held);
+          await this.flush();
+        });
+    });
+  }
+
+  /** To be encrypted again. A Commit's pending epoch is erased; a message's old attempt stays until the next replaces it. */
+  async #takeBack(held: Held): Promise<void> {
+    held.state = "waiting";
+    if (held.entry.attempt?.kind !== "commit") return;
+    await this.#host.write(this.#withdraw(held));
+  }
+
+  #withdraw(held: Held): StoreChange[] {
+    const { conversationId, messageId, intent } = held.entry;
+    held.entry = { conversationId, messageId, intent };
+    this.#pending = undefined;
+    return [{ erase: "secret", name: this.#owner.names.pending }, storeEntry(held)];
+  }
+
+  async #giveUp(held: Held, error: PortcullisError): Promise<void> {
+    this.#held = this.#held.filter((other) => other !== held);
+    const erase: StoreChange[] = [{ erase: "outbox", order: held.place }];
+    if (held.entry.intent.kind === "commit") erase.push({ erase: "secret", name: this.#owner.names.pending });
+    await this.#host.write(erase);
+    held.outcome.reject(error);
+  }
+
+  /** Its item came: it leaves the outbox in the transaction of `changes`. Undefined when this device sent no such thing. */
+  confirm(
+    item: Item,
+  ): { entry: OutboxEntry; receipt: Receipt | undefined; changes: StoreChange[] } | undefined {
+    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    if (held === undefined) return undefined;
+    this.#held = this.#held.filter((other) => other !== held);
+    held.ticket = undefined;
+    this.#noteAccepted(held.entry);
+    held.outcome.resolve({ sequence: item.sequence, acceptedAtMs: item.acceptedAtMs });
+    const changes: StoreChange[] = [{ erase: "outbox", order: held.place }];
+    return { entry: held.entry, receipt: item.receipt ?? held.receipt, changes };
+  }
+
+  /** Our Commit that the server has ordered, with the epoch that it begins. Undefined when this device made no such one. */
+  takeCommit(
+    item: Item,
+  ): { attempt: CommitAttempt; pending: Uint8Array; changes: StoreChange[] } | undefined {
+    const pending = this.#pending;
+    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    const attempt = held?.entry.attempt;
+    if (attempt?.kind !== "commit" || pending === undefined) return undefined;
+    this.#pending = undefined;
+    const changes = this.confirm(item)?.changes ?? [];
+    return { attempt, pending, changes: [...changes, { erase: "secret", name: this.#owner.names.pending }] };
+  }
+
+  /** A new epoch began. Our own Commit for an older one has lost: it is made anew on top of the one that won. */
+  rebase(epoch: Epoch): StoreChange[] {
+    this.#acceptedRecords = recordChainStart;
+    const lost = this.#held.filter(
+      ({ entry: { attempt } }) => attempt?.kind === "commit" && attempt.epoch < epoch.group.epoch,
+    );
+    return lost.flatMap((held) => {
+      held.state = "waiting";
+      held.ticket = undefined;
+      return this.#withdraw(held);
+    });
+  }
+
+  /** Nothing of it will ever be sent. */
+  abandon(error: Error): StoreChange[] {
+    const held = this.#held;
+    this.#held = [];
+    for (const { outcome } of held) outcome.reject(error);
+    return held.map(({ place }) => ({ erase: "outbox", order: place }));
+  }
+
+  /** The client stops; what is stored goes on with the next one. */
+  stop(error: Error): void {
+    for (const { outcome } of this.#held) outcome.reject(error);
+  }
+
+  async #storeIntents(waiting: readonly Held[]): Promise<void> {
+    const fresh = waiting.filter(({ stored }) => !stored);
+    if (fresh.length === 0) return;
+    await this.#host.write(fresh.map(storeEntry));
+    for (const held of fresh) held.stored = true;
+  }
+
+  #noteAccepted({ attempt }: OutboxEntry): void {
+    const current = this.#owner.sendingEpoch?.group.epoch;
+    if (attempt?.kind !== "message" || attempt.epoch !== current) return;
+    if (attempt.recordsAfter.index > this.#acceptedRecords.index)
+      this.#acceptedRecords = attempt.recordsAfter;
+  }
+
+  /** Before anything else, an empty Commit: DESIGN section 6, "Epochs last at most 7 days". */
+  #renewFirst(): void {
+    const queued = this.#held.some(({ entry }) => entry.intent.kind === "commit");
+    if (queued) return;
+    const messageId = asMessageId(this.#host.random(16));
+    const intent: Intent = { kind: "commit", add: [], remove: [] };
+    const entry = { conversationId: this.#owner.id, messageId, intent };
+    const held = hold(this.#host.nextPlace(), entry, false);
+    held.outcome.promise.catch(() => undefined);
+    this.#held.unshift(held);
+  }
+
+  #isExpired(epoch: Epoch): boolean {
+    return this.#nowMs() - epoch.facts.startedAtMs > LONGEST_EPOCH_MS;
+  }
+
+  /** Never behind what the server was seen to accept, even if this device's clock is. */
+  #nowMs(): number {
+    return Math.max(this.#host.clock.now(), this.#owner.latestMs);
+  }
+
+  #bucketNow(epoch: Epoch | undefined): BucketStart {
+    const bucketStart = bucketStartAt(this.#nowMs(), this.#host.provider.bucketSeconds);
+    return Math.max(bucketStart, epoch?.oldestBucket ?? 0);
+  }
+}
