@@ -154,6 +154,31 @@ test("DEL-38: a KeyPackage is given out once, and all of a request or none", asy
   assert.equal((await claim(bob))["code"], "KEY_PACKAGES_NONE");
   const unknown = { ...bob, accountId: random(32) as typeof bob.accountId };
   assert.equal((await claim(unknown))["code"], "ACCOUNT_UNKNOWN");
+  const supply = { keyPackages: ["AAAC"], lastResort: "AAAD" };
+  await room.call("POST", "/v1/key-packages", supply, await room.token(bob));
+  for (const expected of ["AAAC", "AAAD", "AAAD"]) {
+    const { devices } = await claim(bob);
+    assert.deepEqual(
+      (devices as { keyPackage: string }[]).map(({ keyPackage }) => keyPackage),
+      [expected],
+    );
+  }
+});
+
+test("DEL-43: an account claims KeyPackages 64 times at once, then once a second", async (t) => {
+  const realClock = new FixedClock("2026-01-01T00:00:00Z");
+  const room = await ServerRoom.open(t, { realClock });
+  const [alice, bob] = [await room.account("a"), await room.account("b")];
+  const token = await room.token(alice);
+  const accounts = [toBase64Url(bob.accountId)];
+  const claim = async (by = token): Promise<unknown> =>
+    (await room.call("POST", "/v1/key-packages/claim", { accounts }, by)).body["code"];
+  for (let i = 0; i < 64; i++) assert.equal(await claim(), "KEY_PACKAGES_NONE");
+  assert.equal(await claim(), "RATE_LIMITED");
+  assert.equal(await claim(await room.token(bob)), "KEY_PACKAGES_NONE");
+  realClock.advance(1000);
+  assert.equal(await claim(), "KEY_PACKAGES_NONE");
+  assert.equal(await claim(), "RATE_LIMITED");
 });
 
 test("DEL-39: a challenge serves once, for its server and the subject's own key", async (t) => {

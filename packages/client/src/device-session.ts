@@ -296,14 +296,16 @@ export class DeviceSession implements Host {
 
   /** Fills up what others have claimed. A failure is made good at the next connection. */
   async #supplyKeyPackages(): Promise<void> {
-    const { api, keyPackages: wanted } = this.#options;
-    const missing = wanted - this.keyPackages.size;
-    if (!this.ready || (missing <= wanted / 2 && this.keyPackages.size > 0)) return;
+    const { api, keyPackages: wanted, realClock } = this.#options;
+    if (!this.ready) return;
     try {
-      const { keyPackages, before, after } = await this.keyPackages.make(this.engine, missing);
-      await this.write(before);
-      await api.publishKeyPackages(this.account, keyPackages);
-      await this.write(after);
+      const outdated = this.keyPackages.forgetRetired(realClock.now());
+      if (outdated.length > 0) await this.write(outdated);
+      const supply = await this.keyPackages.fill(this.engine, wanted, realClock.now());
+      if (supply === undefined) return;
+      await this.write(supply.before);
+      await api.publishKeyPackages(this.account, supply);
+      await this.write(supply.after());
     } catch (error) {
       if (this.#stopped === undefined) this.events.emit("fault", error);
     }

@@ -138,6 +138,8 @@ export interface LookupAnswer {
 /** POST /v1/key-packages */
 export interface KeyPackagesRequest {
   readonly keyPackages: readonly string[];
+  /** Given out while nothing else is left, any number of times. With it the device's supply begins anew. */
+  readonly lastResort?: string;
 }
 
 /** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts. */

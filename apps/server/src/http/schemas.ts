@@ -1,4 +1,4 @@
-import { limits } from "@portcullis/protocol";
+import { asAccountId, fromBase64Url, limits, type AccountId } from "@portcullis/protocol";
 import { Type, type TProperties } from "typebox";
 
 /** Bytes as base64url without padding. */
@@ -13,4 +13,13 @@ export const Index = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 /** An object with these fields and no others. */
 export function strict<P extends TProperties>(properties: P) {
   return Type.Object(properties, { additionalProperties: false });
+}
+
+/** Accounts to be asked about, each once. */
+export function accountsUpTo(maxItems: number) {
+  return strict({ accounts: Type.Array(Id, { minItems: 1, maxItems, uniqueItems: true }) });
+}
+
+export function accountsIn({ accounts }: { readonly accounts: readonly string[] }): AccountId[] {
+  return accounts.map((account) => asAccountId(fromBase64Url(account)));
 }

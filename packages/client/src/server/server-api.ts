@@ -45,6 +45,13 @@ export interface ClaimedDevice extends DeviceReference {
   readonly keyPackage: Uint8Array;
 }
 
+/** KeyPackages of this device that others may claim from now on. */
+export interface FreshKeyPackages {
+  readonly keyPackages: readonly Uint8Array[];
+  /** Given out while there is no other. */
+  readonly lastResort?: Uint8Array;
+}
+
 interface LoggedOpening {
   readonly opening: Uint8Array;
   readonly proof: string;
@@ -169,8 +176,15 @@ export class ServerApi {
     return fromBase64Url((await this.#ask<RecoveryAnswer>("POST", path, request)).sealed);
   }
 
-  async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
-    const request: KeyPackagesRequest = { keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)) };
+  /** With a KeyPackage of last resort: instead of all that lie there. */
+  async publishKeyPackages(
+    account: AccountRecord,
+    { keyPackages, lastResort }: FreshKeyPackages,
+  ): Promise<void> {
+    const request: KeyPackagesRequest = {
+      keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)),
+      ...(lastResort && { lastResort: toBase64Url(lastResort) }),
+    };
     await this.#ask("POST", "/v1/key-packages", request, await this.token(account));
   }
 

@@ -173,4 +173,8 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE items ADD COLUMN lookup BLOB;
   `,
+  `
+  ALTER TABLE key_packages ADD COLUMN last_resort INTEGER NOT NULL DEFAULT 0;
+  CREATE UNIQUE INDEX key_packages_last_resort ON key_packages (account_id, device_id) WHERE last_resort = 1;
+  `,
 ];
