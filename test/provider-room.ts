@@ -56,6 +56,7 @@ interface ClientSetting {
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
+  readonly logProofMs: number;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
