@@ -8,6 +8,8 @@ export interface Meddler {
   /** Undefined: the frame is lost. */
   frame: (frame: ServerFrame) => ServerFrame | undefined;
   answer: (path: string, response: Response) => Promise<Response>;
+  /** The same, with all of the address. */
+  request: (url: URL, response: Response) => Promise<Response>;
   /** Changes one item of others, the next one that comes. */
   nextItem: (change: (item: Item) => Item) => void;
 }
@@ -26,12 +28,14 @@ export function meddle(): Meddler {
   const meddler: Meddler = {
     frame: honestFrame,
     answer: (_, response) => Promise.resolve(response),
+    request: (_, response) => Promise.resolve(response),
     platform: {
       ...nodePlatform,
       transport,
       fetch: async (...request) => {
         const response = await fetch(...request);
-        return meddler.answer(new URL(response.url).pathname, response);
+        const url = new URL(response.url);
+        return meddler.request(url, await meddler.answer(url.pathname, response));
       },
     },
     nextItem: (change) => {

@@ -57,6 +57,7 @@ interface ClientSetting {
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
   readonly keyPackages: number;
+  readonly logProofMs: number;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */

@@ -24,12 +24,15 @@ import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { decodeOutboxEntry, type Addition } from "./outbox/outbox-entry.ts";
 import { checkOwnEntry } from "./identity/own-entry.ts";
 import type { Platform } from "./platform.ts";
+import { LogView } from "./identity/log-view.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */
 const REST_MS = 200;
+/** Under this name the store has what was last verified of the identity log. */
+const LOG_VIEW = "identity-log";
 
 export interface SessionOptions {
   readonly api: ServerApi;
@@ -43,6 +46,8 @@ export interface SessionOptions {
   readonly gatherMs: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds. */
   readonly ownEntryMs: number;
+  /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
+  readonly logProofMs: number;
 }
 
 /**
@@ -56,8 +61,9 @@ export class DeviceSession implements Host {
   readonly clock: Clock;
   readonly random: Random;
   readonly counters: Counters = { decrypted: 0, sent: 0, verifiedRecords: 0, rejected: 0 };
-  readonly events: EventHub<ClientEvents>;
+  readonly events = new EventHub<ClientEvents>((error) => console.error(error));
   readonly keyPackages: KeyPackageSupply;
+  readonly log: LogView;
   readonly devices: DeviceDirectory;
   readonly conversations = new Map<string, Conversation>();
   readonly #options: SessionOptions;
@@ -68,7 +74,7 @@ export class DeviceSession implements Host {
   #requests = 0;
   #place: number;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
-  #stopped: unknown;
+  #stopped: Error | undefined;
   #supply: Promise<void> = Promise.resolve();
   /** The connection for which the account's own entry is watched. */
   #watch: object | undefined;
@@ -81,9 +87,9 @@ export class DeviceSession implements Host {
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
     const lookUp = (accounts: readonly AccountId[]): Promise<Uint8Array> => api.lookUp(accounts);
-    this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now());
+    this.log = this.#openLog(state);
+    this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now(), this.log);
     this.devices.admit([{ ...account, signatureKey: account.deviceKey.publicKey }]);
-    this.events = new EventHub((error) => console.error(error));
     this.keyPackages = new KeyPackageSupply(state.secrets);
     this.engine = createMlsEngine({
       provider: platform.cryptoProvider,
@@ -142,8 +148,9 @@ export class DeviceSession implements Host {
     try {
       await this.#options.store.write(changes);
     } catch (error) {
-      this.stop(error);
-      throw new ClientError("CLIENT_STORE_FAILED");
+      const reason = new ClientError("CLIENT_STORE_FAILED");
+      this.stop(error, reason);
+      throw reason;
     }
     this.#restSoon();
   }
@@ -168,6 +175,7 @@ export class DeviceSession implements Host {
   }
 
   later(delayMs: number, task: () => void): void {
+    if (this.#stopped !== undefined) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       task();
@@ -189,10 +197,14 @@ export class DeviceSession implements Host {
     return checkClaimed(claimed, accounts, { engine, directory, startBucket });
   }
 
-  stop(error: unknown): void {
+  /** `reason`: what whoever wants something from now on gets to hear; the fault itself is told once. */
+  stop(
+    error: unknown,
+    reason = error instanceof Error ? error : new ClientError("CLIENT_STORE_FAILED"),
+  ): void {
     if (this.#stopped !== undefined) return;
-    this.#stopped = error;
-    this.#halt(error instanceof Error ? error : new ClientError("CLIENT_STORE_FAILED"));
+    this.#stopped = reason;
+    this.#halt(reason);
     this.events.emit("fault", error);
   }
 
@@ -238,6 +250,19 @@ export class DeviceSession implements Host {
       };
       this.conversations.set(key, new Conversation(this, conversationId, stored));
     }
+  }
+
+  #openLog({ facts }: StoredState): LogView {
+    const { api, logProofMs: everyMs } = this.#options;
+    return new LogView(facts.get(LOG_VIEW), {
+      everyMs,
+      isConnected: () => this.ready,
+      prove: (oldSize, newSize) => api.identityConsistency(oldSize, newSize),
+      keep: (value) => this.write([{ put: "fact", name: LOG_VIEW, value }]),
+      later: (delayMs, task) => this.later(delayMs, task),
+      alarm: (alarm) => this.events.emit("log-alarm", alarm),
+      fail: (error) => this.stop(error),
+    });
   }
 
   #onReady(): void {
@@ -323,7 +348,7 @@ export class DeviceSession implements Host {
       } catch (error) {
         if (!isTransient(error)) this.events.emit("fault", error);
       }
-      if (this.#stopped === undefined) this.later(this.#options.ownEntryMs, () => void look());
+      this.later(this.#options.ownEntryMs, () => void look());
     };
     void look();
   }

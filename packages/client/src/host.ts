@@ -16,6 +16,7 @@ import type { Freeze } from "./conversation/conversation-record.ts";
 import type { Epoch } from "./conversation/epoch.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { KeyPackageSupply } from "./account/key-package-supply.ts";
+import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
@@ -53,6 +54,8 @@ export interface ClientEvents {
   readonly refused: { readonly conversationId: ConversationId; readonly code: string };
   /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
   readonly "identity-alarm": IdentityAlarm;
+  /** The identity log is not one and the same for everybody, or cannot be shown to be. */
+  readonly "log-alarm": LogAlarm;
   readonly connection: { readonly state: "ready" | "down"; readonly reason?: unknown };
   /** A fault that is nobody else's: a listener that threw, a store that failed. */
   readonly fault: unknown;
@@ -83,6 +86,7 @@ export interface Host {
   readonly events: EventHub<ClientEvents>;
   readonly keyPackages: KeyPackageSupply;
   readonly devices: DeviceDirectory;
+  readonly log: LogView;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */

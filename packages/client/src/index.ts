@@ -14,6 +14,7 @@ export {
 } from "./account/invite.ts";
 export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
+export type { LogAlarm, SignedHead } from "./identity/log-view.ts";
 export type { OwnDevice } from "./identity/own-devices.ts";
 export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./server/provider.ts";

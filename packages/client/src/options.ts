@@ -8,6 +8,7 @@ import type { ClientStore } from "./store.ts";
 const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
+const LOG_PROOF_MS = 1000;
 
 export interface ClientOptions {
   /** http: or https: */
@@ -27,6 +28,8 @@ export interface ClientOptions {
   readonly gatherMs?: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
   readonly ownEntryMs?: number;
+  /** At most one proof that the identity log only grew is asked for in so long. Milliseconds; a second by default. */
+  readonly logProofMs?: number;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -43,7 +46,7 @@ export function apiOf({ server, platform, realClock = systemClock }: ClientOptio
 export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
-  const { ownEntryMs = OWN_ENTRY_MS } = options;
-  const api = apiOf(options);
-  return { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs };
+  const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS } = options;
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs };
+  return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

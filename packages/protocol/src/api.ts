@@ -190,6 +190,11 @@ export interface ConsistencyAnswer {
   readonly checkpoint: string;
 }
 
+/** GET /v1/identity/consistency?old=N&new=M: from size N to size M, both published. */
+export interface ConsistencyPathAnswer {
+  readonly path: readonly string[];
+}
+
 /** POST /v1/orders */
 export interface OrderRequest {
   readonly jws: string;

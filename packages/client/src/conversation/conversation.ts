@@ -309,7 +309,7 @@ export class Conversation {
       devices.learn(lists);
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
-        const { startBucket, rosterRoot } = checkCommit(summary, {
+        const { startBucket, rosterRoot, treeHead } = checkCommit(summary, {
           sender: senderOf(item),
           acceptedAtMs: item.acceptedAtMs,
           before: epoch.group.members,
@@ -318,6 +318,7 @@ export class Conversation {
           lists,
         });
         this.#states?.demandRight(summary.committer.accountId, summary);
+        batch.afterwards(() => this.#host.log.hear(treeHead, senderOf(item)));
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);

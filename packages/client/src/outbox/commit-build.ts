@@ -4,6 +4,7 @@ import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "
 import { encodeSharedState } from "@portcullis/protocol/content";
 import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
+import type { LogView } from "../identity/log-view.ts";
 import type { Epoch } from "../conversation/epoch.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
 import type { StateKeeper } from "../conversation/state-keeper.ts";
@@ -40,10 +41,11 @@ export async function buildCommit(
     readonly states: StateKeeper;
     readonly committer: AccountId;
     readonly directory: DeviceDirectory;
+    readonly log: LogView;
   },
 ): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
   const { group, nextRosterKey: rosterKey } = epoch;
-  const { startBucket, states, committer, directory } = context;
+  const { startBucket, states, committer, directory, log } = context;
   const { add, remove } = remaining(epoch, intent);
   states.demandRight(committer, { added: add, removed: remove });
   const stay = group.members.filter((member) => !remove.includes(member));
@@ -58,6 +60,7 @@ export async function buildCommit(
     startBucket,
     rosterRoot: root,
     ...(lookup && { lookupHash: sha256(lookup) }),
+    ...(log.head && { treeHead: log.head }),
   });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),

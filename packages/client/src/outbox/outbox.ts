@@ -168,6 +168,7 @@ export class Outbox {
       withSealedBucket: this.#uploaded !== bucket,
       deviceKey: this.#host.account.deviceKey,
       random: this.#host.random,
+      treeHead: this.#host.log.head,
     });
     this.#uploaded = bucket;
     held.entry = { ...held.entry, attempt };
@@ -208,8 +209,8 @@ export class Outbox {
       if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
       const committer = this.#host.account.accountId;
       const startBucket = this.#bucketNow(epoch);
-      const { devices: directory } = this.#host;
-      return await buildCommit(epoch, intent, { startBucket, states, committer, directory });
+      const { devices: directory, log } = this.#host;
+      return await buildCommit(epoch, intent, { startBucket, states, committer, directory, log });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       if (isTransient(error)) {

@@ -12,6 +12,7 @@ import {
   type AccountRequest,
   type ChallengeAnswer,
   type ClaimAnswer,
+  type ConsistencyPathAnswer,
   type ConversationClass,
   type ConversationId,
   type ConversationRequest,
@@ -136,6 +137,12 @@ export class ServerApi {
   async lookUp(accounts: readonly AccountId[]): Promise<Uint8Array> {
     const request: LookupRequest = { accounts: accounts.map((id) => toBase64Url(id)) };
     return fromBase64Url((await this.#ask<LookupAnswer>("POST", "/v1/lookups", request)).lookup);
+  }
+
+  /** What is to show that the identity log of the larger size begins with that of the smaller one. */
+  async identityConsistency(oldSize: number, newSize: number): Promise<Uint8Array[]> {
+    const path = `/v1/identity/consistency?old=${oldSize}&new=${newSize}`;
+    return (await this.#ask<ConsistencyPathAnswer>("GET", path)).path.map((hash) => fromBase64Url(hash));
   }
 
   /** Publishes the account's signed device list. */
