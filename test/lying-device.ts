@@ -27,6 +27,7 @@ export async function openSession(
       keyPackages: 8,
       gatherMs: 0,
       ownEntryMs: 600_000,
+      warming: { fromDevices: 16, turnMs: 2000 },
     },
     decodeAccountRecord(state.account!),
     state,

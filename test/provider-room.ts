@@ -9,6 +9,7 @@ import {
   type ClientStore,
   type Platform,
   type TrustConfig,
+  type Warming,
 } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { DkgParticipant, generateSigningKey, type SigningKey } from "@portcullis/crypto";
@@ -57,6 +58,7 @@ interface ClientSetting {
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
   readonly keyPackages: number;
+  readonly warming: Warming;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */

@@ -16,6 +16,7 @@ import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import type { Warming } from "./conversation/warm-path.ts";
 import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -43,6 +44,7 @@ export interface SessionOptions {
   readonly gatherMs: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds. */
   readonly ownEntryMs: number;
+  readonly warming: Warming;
 }
 
 /**
@@ -107,6 +109,10 @@ export class DeviceSession implements Host {
 
   get gatherMs(): number {
     return this.#options.gatherMs;
+  }
+
+  get warming(): Warming {
+    return this.#options.warming;
   }
 
   /** Resolves when frames flow for the first time; rejects when the provider is not the one that is trusted. */

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@portcullis/protocol";
+import type { Warming } from "./conversation/warm-path.ts";
 import type { SessionOptions } from "./device-session.ts";
 import type { Platform } from "./platform.ts";
 import type { TrustConfig } from "./server/provider.ts";
@@ -8,6 +9,8 @@ import type { ClientStore } from "./store.ts";
 const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
+/** Below that a Commit without keys on the tree is less than 2 KB. */
+const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
 export interface ClientOptions {
   /** http: or https: */
@@ -27,6 +30,8 @@ export interface ClientOptions {
   readonly gatherMs?: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
   readonly ownEntryMs?: number;
+  /** When devices commit once after they were added, so that Commits become small. */
+  readonly warming?: Warming;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -43,7 +48,19 @@ export function apiOf({ server, platform, realClock = systemClock }: ClientOptio
 export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
-  const { ownEntryMs = OWN_ENTRY_MS } = options;
+  const { ownEntryMs = OWN_ENTRY_MS, warming = WARMING } = options;
   const api = apiOf(options);
-  return { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs };
+  return {
+    api,
+    store,
+    trust,
+    platform,
+    clock,
+    realClock,
+    random,
+    keyPackages,
+    gatherMs,
+    ownEntryMs,
+    warming,
+  };
 }
