@@ -42,7 +42,7 @@ function begin(): Promise<ConversationId> {
   return ann.createConversation({ class: "sealed", members: [bobsId] });
 }
 
-test("CLT-51: an account whose KeyPackages somebody used up is added all the same, and fills up again", async () => {
+test("CLT-51, CLT-62: an account whose KeyPackages somebody used up is added all the same, and fills up again", async () => {
   let bob = await room.join("bob", few);
   bobsId = bob.accountId;
   await bob.close();
@@ -57,6 +57,7 @@ test("CLT-51: an account whose KeyPackages somebody used up is added all the sam
     assert.equal((await bob.history(id)).at(-1)?.text, "you can be reached");
   }
   await bob.settled();
+  for (const id of ids) assert.equal(bob.state(id).epoch, 2, "another leaf key in each");
   assert.notEqual(await useUp(bobsId, "ann"), last, "the last resort was replaced");
   await bob.close();
 });
@@ -77,6 +78,7 @@ for (const when of ["before", "after"] as const)
       await bob.connect();
       await bob.waitForConversation(id);
       await bob.settled();
+      assert.equal(bob.state(id).epoch, 2, "a Commit of its own, once");
       assert.notEqual(await useUp(bobsId, thief), last);
       const again = await begin();
       await bob.waitForConversation(again);

@@ -9,6 +9,7 @@ import {
   type ClientStore,
   type Platform,
   type TrustConfig,
+  type Warming,
 } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { DkgParticipant, generateSigningKey, type SigningKey } from "@portcullis/crypto";
@@ -58,6 +59,7 @@ interface ClientSetting {
   readonly ownEntryMs: number;
   readonly keyPackages: number;
   readonly logProofMs: number;
+  readonly warming: Warming;
 }
 
 /** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */

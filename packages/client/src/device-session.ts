@@ -16,6 +16,7 @@ import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import type { Warming } from "./conversation/warm-path.ts";
 import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -48,6 +49,7 @@ export interface SessionOptions {
   readonly ownEntryMs: number;
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
   readonly logProofMs: number;
+  readonly warming: Warming;
 }
 
 /**
@@ -113,6 +115,10 @@ export class DeviceSession implements Host {
 
   get gatherMs(): number {
     return this.#options.gatherMs;
+  }
+
+  get warming(): Warming {
+    return this.#options.warming;
   }
 
   /** Resolves when frames flow for the first time; rejects when the provider is not the one that is trusted. */

@@ -21,6 +21,7 @@ import type { IdentityAlarm } from "./identity/own-entry.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
 import type { StateKeeper } from "./conversation/state-keeper.ts";
+import type { Warming } from "./conversation/warm-path.ts";
 import type { StoreChange } from "./store.ts";
 
 /** What happens, told after it is durable. */
@@ -91,6 +92,7 @@ export interface Host {
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */
   readonly gatherMs: number;
+  readonly warming: Warming;
   /** Durable when it resolves; when it fails the client stops. */
   write(changes: readonly StoreChange[]): Promise<void>;
   /** Sends a frame that has an answer; the answer is lost when the connection breaks. */

@@ -3,6 +3,7 @@ export type { ClientOptions } from "./options.ts";
 export { createAccount, recoverAccount, type AccountOptions, type RecoveryOptions } from "./ways-in.ts";
 export type { ConversationMember, ConversationState } from "./conversation/conversation-state.ts";
 export type { ConversationMessage } from "./conversation/conversation-message.ts";
+export type { Warming } from "./conversation/warm-path.ts";
 export type { Freeze } from "./conversation/conversation-record.ts";
 export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
 export type { ClientEvents, Counters } from "./host.ts";

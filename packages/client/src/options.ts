@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@portcullis/protocol";
+import type { Warming } from "./conversation/warm-path.ts";
 import type { SessionOptions } from "./device-session.ts";
 import type { Platform } from "./platform.ts";
 import type { TrustConfig } from "./server/provider.ts";
@@ -9,6 +10,8 @@ const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
 const LOG_PROOF_MS = 1000;
+/** Below that a Commit without keys on the tree is less than 2 KB. */
+const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
 export interface ClientOptions {
   /** http: or https: */
@@ -30,6 +33,8 @@ export interface ClientOptions {
   readonly ownEntryMs?: number;
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds; a second by default. */
   readonly logProofMs?: number;
+  /** When devices commit once after they were added, so that Commits become small. */
+  readonly warming?: Warming;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -46,7 +51,7 @@ export function apiOf({ server, platform, realClock = systemClock }: ClientOptio
 export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
-  const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS } = options;
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs };
+  const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, warming };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

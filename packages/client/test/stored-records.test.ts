@@ -127,7 +127,8 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
   assert.equal(roleOf(shared.state, device.accountId), "owner");
 });
 
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal }))
+const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

@@ -107,6 +107,8 @@ export interface MlsGroup {
   readonly ownLeaf: number;
   readonly members: readonly Member[];
   readonly confirmedTranscriptHash: Uint8Array;
+  /** Leaves of members that have not put keys on their path since they were added: they make Commits large. In order. */
+  readonly coldLeaves: readonly number[];
   /** Encrypts one application message. Store `ratchet` before the message is sent. @throws MlsError MLS_EPOCH_ZERO */
   protect(
     plaintext: Uint8Array,

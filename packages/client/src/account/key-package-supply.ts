@@ -43,6 +43,10 @@ export class KeyPackageSupply {
     return this.#held.get(nameOf(reference));
   }
 
+  isLastResort(reference: Uint8Array): boolean {
+    return this.#held.get(nameOf(reference))?.lastResort === true;
+  }
+
   /** What the server is to have, if it has too little as far as this device knows. `wanted`: how many beside the last. */
   async fill(engine: MlsEngine, wanted: number, nowMs: number): Promise<Supply | undefined> {
     const standing = [...this.#held.values()].filter((held) => held.standing === "published");

@@ -26,6 +26,7 @@ import { Outbox } from "../outbox/outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
 import { removeLeaving, repeatState } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
+import { warmIntent, warmPath } from "./warm-path.ts";
 import { Watchers } from "./watchers.ts";
 import { openWelcome } from "./welcome.ts";
 
@@ -160,6 +161,7 @@ export class Conversation {
       this.outbox.resend();
       await this.outbox.flush();
       removeLeaving(this.#host, this);
+      warmPath(this.#host, this);
     });
   }
 
@@ -212,9 +214,12 @@ export class Conversation {
       this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
       await this.#begin(batch, { start, facts, condition: "open" });
+      // Its leaf key is one that others may know from elsewhere, and goes first of all.
+      if (keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
       batch.add(keyPackages.spend(start.reference));
       await this.#store(batch, frame.sequence);
       this.#host.replenish();
+      await this.outbox.flush();
     } catch (error) {
       if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
       if (isTransient(error)) return this.#host.reconnect(error);
@@ -358,7 +363,9 @@ export class Conversation {
     const { events } = this.#host;
     const { id: conversationId } = this;
     batch.afterwards(() => events.emit("epoch", { conversationId, epoch: group.epoch }));
-    if (joined) batch.afterwards(() => events.emit("conversation", { conversationId }));
+    if (!joined) return;
+    batch.afterwards(() => events.emit("conversation", { conversationId }));
+    batch.afterwards(() => warmPath(this.#host, this));
   }
 
   #setRecord(batch: Batch, facts: Omit<ConversationRecord, "shared">): void {

@@ -6,6 +6,7 @@ import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import type { LogView } from "../identity/log-view.ts";
 import type { Epoch } from "../conversation/epoch.ts";
+import { isCold } from "../conversation/warm-path.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
 import type { StateKeeper } from "../conversation/state-keeper.ts";
 import { afterCommit } from "../conversation/state-rules.ts";
@@ -24,6 +25,7 @@ function remaining(epoch: Epoch, intent: CommitIntent): { add: Addition[]; remov
 /** Whether nothing is left to do. What adds and removes nobody renews an epoch, that of its intent or one too old. */
 export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
   if (intent.renews !== undefined) return epoch.group.epoch !== intent.renews;
+  if (intent.warms === true) return !isCold(epoch.group);
   const { add, remove } = remaining(epoch, intent);
   return epoch.group.epoch > 0 && add.length === 0 && remove.length === 0;
 }

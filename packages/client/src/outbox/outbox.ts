@@ -64,6 +64,16 @@ export class Outbox {
     this.#acceptedRecords = first?.kind === "message" ? first.records : epoch.records(epoch.group.ownLeaf);
   }
 
+  /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
+  enqueue(intent: Intent): StoreChange {
+    const messageId = asMessageId(this.#host.random(16));
+    const entry = { conversationId: this.#owner.id, messageId, intent };
+    const held = hold(this.#host.nextPlace(), entry, true);
+    held.outcome.promise.catch(() => undefined);
+    this.#held.push(held);
+    return storeEntry(held);
+  }
+
   /** Resolves when the server has accepted it. */
   async add(intent: Intent, messageId: MessageId = asMessageId(this.#host.random(16))): Promise<Accepted> {
     const entry = { conversationId: this.#owner.id, messageId, intent };
