@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { asAccountId, encodeCbor } from "@portcullis/protocol";
+import { asAccountId, compareBytes, encodeCbor } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import fc from "fast-check";
 import {
@@ -31,7 +31,7 @@ test("IDN-14: a safety number is 12 groups of 5 digits, the same for both and an
   const number = safetyNumberOf(ann, bob);
   assert.match(number, /^(?:\d{5} ){11}\d{5}$/);
   assert.equal(safetyNumberOf(bob, ann), number);
-  const [first, second] = [ann, bob].toSorted(Buffer.compare);
+  const [first, second] = [ann, bob].toSorted(compareBytes);
   assert.equal(number, `${digits(first!)} ${digits(second!)}`);
   for (const other of [safetyNumberOf(ann, eve), safetyNumberOf(eve, bob)]) assert.notEqual(other, number);
 });
