@@ -42,6 +42,7 @@ export const clientErrors = {
   CLIENT_STORE_FAILED: "The store failed; the client has stopped, so that no key is used twice.",
   CLIENT_STORE_VERSION: "The store was written by a newer version.",
   CLIENT_TRUST: "The server does not present what the trust configuration demands.",
+  CLIENT_WELCOME_OLD: "The Welcome leads into no later epoch than this device has been in.",
   CLIENT_WELCOME_ROSTER: "The roster that came with the Welcome is not that of the group's members.",
   CLIENT_WELCOME_TERMS: "The terms in the Welcome are not those of this provider.",
 } as const;
