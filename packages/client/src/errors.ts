@@ -15,6 +15,7 @@ export const clientErrors = {
   CLIENT_CONTENT_ROOM: "The content names another conversation than the one it came in.",
   CLIENT_CONTENT_SENDER: "The content names another sender than the credential does.",
   CLIENT_CONVERSATION_FROZEN: "The conversation is frozen: an ordered Commit could not be accepted.",
+  CLIENT_CONVERSATION_FULL: "The conversation would have more devices than a conversation can have.",
   CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
   CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
   CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",

@@ -107,12 +107,12 @@ export class Conversation {
     return this.#lane.drained();
   }
 
-  /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
+  /** Epoch 0 with this device alone; the Commits that add the others wait in the outbox. Returns what becomes of these. */
   async create(
     conversationClass: ConversationClass,
     state: SharedState,
-    add: readonly Addition[],
-  ): Promise<void> {
+    additions: readonly (readonly Addition[])[],
+  ): Promise<Promise<unknown>[]> {
     const { clock, engine, provider } = this.#host;
     const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
     const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
@@ -128,7 +128,9 @@ export class Conversation {
     await this.#begin(batch, { start, facts, condition: "creating" });
     await this.#host.write(batch.changes(this.#epoch, this.names));
     batch.settle();
-    this.outbox.add({ kind: "commit", add, remove: [] }).catch(() => undefined);
+    const commits = additions.map((add) => this.outbox.add({ kind: "commit", add, remove: [] }));
+    for (const commit of commits) commit.catch(() => undefined);
+    return commits;
   }
 
   /** The server lets this device in: what the Welcome holds is checked against what everybody else sees. */
