@@ -21,6 +21,7 @@ export const serverErrors = {
   RECOVERY_LOCKED: "Too many wrong recovery codes. The account can be recovered from tomorrow on.",
   RECOVERY_NOT_NEXT: "Another device has set a recovery code meanwhile.",
   DEVICE_LIST_NOT_NEXT: "The device list does not follow the one that stands.",
+  CONVERSATION_FULL: "A conversation has no more devices than that.",
   KEY_PACKAGES_NONE: "A device of these accounts has no KeyPackage left, or an account has no device.",
   CONVERSATION_EXISTS: "This conversation exists already.",
   CONVERSATION_POLICY: "A recorded conversation names the server's policy, a sealed one names none.",

@@ -159,20 +159,26 @@ export class PortcullisClient {
     const { name = "", picture } = request;
     const state = firstState(this.accountId, { name, ...(picture && { picture }) });
     const others = request.members.filter((accountId) => !equalBytes(accountId, this.accountId));
-    const add = await this.#session.claim(others);
+    const additions = await this.#session.claim(others, 1);
     const conversation = this.#session.conversation(asConversationId(this.#session.random(32)));
-    await conversation.create(request.class, state, add);
+    // A conversation with oneself begins with a Commit too.
+    const commits = await conversation.create(request.class, state, additions.length > 0 ? additions : [[]]);
     conversation.connected();
-    await conversation.watchers.until(() => conversation.record?.condition === "open");
+    await Promise.all([
+      conversation.watchers.until(() => conversation.record?.condition === "open"),
+      ...commits,
+    ]);
     return conversation.id;
   }
 
-  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_KEY_PACKAGE, … */
+  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */
   async addMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
     const conversation = this.#open(conversationId);
     const added = accounts.map((accountId) => ({ accountId }));
     conversation.states?.demandRight(this.accountId, { added, removed: [] });
-    await conversation.outbox.add({ kind: "commit", add: await this.#session.claim(accounts), remove: [] });
+    const additions = await this.#session.claim(accounts, conversation.epoch?.group.members.length ?? 0);
+    const commits = additions.map((add) => conversation.outbox.add({ kind: "commit", add, remove: [] }));
+    await Promise.all(commits);
   }
 
   /** Resolves when none of the accounts' devices is a member any more. @throws ClientError CLIENT_COMMIT_ROLE */

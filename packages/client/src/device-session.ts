@@ -2,6 +2,7 @@ import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
 import {
   asConversationId,
   bucketStartAt,
+  limits,
   toBase64Url,
   type AccountId,
   type ClientFrame,
@@ -194,9 +195,25 @@ export class DeviceSession implements Host {
     return this.#options.api.createConversation(this.account, { id, class: conversationClass, ...recorded });
   }
 
-  /** A KeyPackage of every device of these accounts, each checked before anything is made with it. */
-  async claim(accounts: readonly AccountId[]): Promise<Addition[]> {
-    if (accounts.length === 0) return [];
+  /**
+   * A KeyPackage of every device of these accounts, each checked before anything is made with it: as many at a time as
+   * one Commit adds (CLT-64). `besides`: devices that the conversation has already.
+   * @throws ClientError CLIENT_CONVERSATION_FULL, and what `checkClaimed` throws
+   */
+  async claim(accounts: readonly AccountId[], besides: number): Promise<Addition[][]> {
+    const devices = besides + accounts.length;
+    if (devices > limits.devicesPerConversation)
+      throw new ClientError("CLIENT_CONVERSATION_FULL", { devices });
+    const additions: Addition[][] = [];
+    for (let first = 0; first < accounts.length; first += limits.accountsPerClaim) {
+      const claimed = await this.#claimOnce(accounts.slice(first, first + limits.accountsPerClaim));
+      for (let i = 0; i < claimed.length; i += limits.devicesAddedAtOnce)
+        additions.push(claimed.slice(i, i + limits.devicesAddedAtOnce));
+    }
+    return additions;
+  }
+
+  async #claimOnce(accounts: readonly AccountId[]): Promise<Addition[]> {
     const claimed = await this.#options.api.claimKeyPackages(this.account, accounts);
     const startBucket = bucketStartAt(this.clock.now(), this.provider.bucketSeconds);
     const { engine, devices: directory } = this;

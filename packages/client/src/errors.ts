@@ -15,6 +15,7 @@ export const clientErrors = {
   CLIENT_CONTENT_ROOM: "The content names another conversation than the one it came in.",
   CLIENT_CONTENT_SENDER: "The content names another sender than the credential does.",
   CLIENT_CONVERSATION_FROZEN: "The conversation is frozen: an ordered Commit could not be accepted.",
+  CLIENT_CONVERSATION_FULL: "The conversation would have more devices than a conversation can have.",
   CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
   CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
   CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",
@@ -45,6 +46,7 @@ export const clientErrors = {
   CLIENT_STORE_FAILED: "The store failed; the client has stopped, so that no key is used twice.",
   CLIENT_STORE_VERSION: "The store was written by a newer version.",
   CLIENT_TRUST: "The server does not present what the trust configuration demands.",
+  CLIENT_WELCOME_OLD: "The Welcome leads into no later epoch than this device has been in.",
   CLIENT_WELCOME_ROSTER: "The roster that came with the Welcome is not that of the group's members.",
   CLIENT_WELCOME_TERMS: "The terms in the Welcome are not those of this provider.",
 } as const;

@@ -28,7 +28,7 @@ import { removeLeaving, repeatState } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { warmIntent, warmPath } from "./warm-path.ts";
 import { Watchers } from "./watchers.ts";
-import { openWelcome } from "./welcome.ts";
+import { checkReturn, openWelcome } from "./welcome.ts";
 
 /**
  * One conversation on one device: its current epoch, its cursor and its outbox. Everything that changes it runs in its
@@ -107,12 +107,12 @@ export class Conversation {
     return this.#lane.drained();
   }
 
-  /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
+  /** Epoch 0 with this device alone; the Commits that add the others wait in the outbox. Returns what becomes of these. */
   async create(
     conversationClass: ConversationClass,
     state: SharedState,
-    add: readonly Addition[],
-  ): Promise<void> {
+    additions: readonly (readonly Addition[])[],
+  ): Promise<Promise<unknown>[]> {
     const { clock, engine, provider } = this.#host;
     const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
     const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
@@ -128,13 +128,17 @@ export class Conversation {
     await this.#begin(batch, { start, facts, condition: "creating" });
     await this.#host.write(batch.changes(this.#epoch, this.names));
     batch.settle();
-    this.outbox.add({ kind: "commit", add, remove: [] }).catch(() => undefined);
+    const commits = additions.map((add) => this.outbox.add({ kind: "commit", add, remove: [] }));
+    for (const commit of commits) commit.catch(() => undefined);
+    return commits;
   }
 
   /** The server lets this device in: what the Welcome holds is checked against what everybody else sees. */
   join(frame: WelcomeFrame): void {
     this.run(async () => {
-      if (this.#record === undefined) await this.#join(frame);
+      // What was delivered before it comes first: among that may be the Commit that removed this device.
+      while (!this.#inbox.isEmpty && this.sendingEpoch !== undefined) await this.#deliver();
+      if (this.#record === undefined || frame.sequence > this.#cursor) await this.#join(frame);
       if (this.#record !== undefined) this.#tellCursor();
     });
   }
@@ -208,9 +212,11 @@ export class Conversation {
   }
 
   async #join(frame: WelcomeFrame): Promise<void> {
+    const before = this.#epoch;
     try {
       const { keyPackages } = this.#host;
       const { start, facts } = await openWelcome(this.#host, frame);
+      if (this.#record !== undefined) checkReturn(this.#record, start, this.#host.account);
       this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
       await this.#begin(batch, { start, facts, condition: "open" });
@@ -221,7 +227,7 @@ export class Conversation {
       this.#host.replenish();
       await this.outbox.flush();
     } catch (error) {
-      if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
+      if (!(error instanceof PortcullisError) || this.#epoch !== before) throw error;
       if (isTransient(error)) return this.#host.reconnect(error);
       this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
     }

@@ -1,10 +1,11 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
 import { sha256 } from "@portcullis/crypto";
-import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "@portcullis/protocol";
+import { encodeCommitData, equalBytes, limits, type AccountId, type BucketStart } from "@portcullis/protocol";
 import { encodeSharedState } from "@portcullis/protocol/content";
 import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import type { LogView } from "../identity/log-view.ts";
+import { ClientError } from "../errors.ts";
 import type { Epoch } from "../conversation/epoch.ts";
 import { isCold } from "../conversation/warm-path.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
@@ -51,6 +52,9 @@ export async function buildCommit(
   const { add, remove } = remaining(epoch, intent);
   states.demandRight(committer, { added: add, removed: remove });
   const stay = group.members.filter((member) => !remove.includes(member));
+  const devicesAfter = stay.length + add.length;
+  if (devicesAfter > limits.devicesPerConversation)
+    throw new ClientError("CLIENT_CONVERSATION_FULL", { devices: devicesAfter });
   const state = afterCommit(states.state, [...stay, ...add]);
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));

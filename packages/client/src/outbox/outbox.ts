@@ -107,8 +107,11 @@ export class Outbox {
   /** One step of `flush`; false when the next one has to wait for an answer or a Commit. */
   async #advance(epoch: Epoch, first: Held, waiting: readonly Held[]): Promise<boolean> {
     const sent = this.#held.filter(({ state }) => state === "sent");
-    const blocked =
-      first.notBeforeEpoch > epoch.group.epoch || sent.some(({ entry }) => entry.intent.kind === "commit");
+    // One that is answered too: until its item comes, the epoch that it begins is the one that is pending.
+    const isCommitting = this.#held.some(
+      ({ state, entry }) => state !== "waiting" && entry.intent.kind === "commit",
+    );
+    const blocked = first.notBeforeEpoch > epoch.group.epoch || isCommitting;
     if (blocked) return this.#waitWith(waiting);
     if (first.entry.intent.kind === "commit") {
       if (sent.length > 0) return this.#waitWith(waiting);
