@@ -6,6 +6,7 @@ import type { Epoch } from "../src/conversation/epoch.ts";
 import { buildCommit } from "../src/outbox/commit-build.ts";
 import type { StateKeeper } from "../src/conversation/state-keeper.ts";
 import type { DeviceDirectory } from "../src/identity/device-directory.ts";
+import type { LogView } from "../src/identity/log-view.ts";
 
 const random = seededRandom("full conversation");
 const newDevice = () => ({
@@ -23,6 +24,7 @@ test("CLT-64: no Commit is made that adds a 501st device, though others filled t
     states: { demandRight: () => undefined } as unknown as StateKeeper,
     committer: asAccountId(random(32)),
     directory: {} as DeviceDirectory,
+    log: { head: undefined } as LogView,
   });
   await assert.rejects(built, { code: "CLIENT_CONVERSATION_FULL" });
 });
