@@ -12,12 +12,14 @@ import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const random = seededRandom("many members");
 const directory = temporaryDirectory();
+/** The tree stays as it is: epochs are counted here. */
+const cold = { warming: { fromDevices: limits.devicesPerConversation, turnMs: 0 } };
 let room: ProviderRoom;
 let ann: PortcullisClient;
 
 before(async () => {
   room = await openProviderRoom(directory, clock);
-  ann = await room.join("ann");
+  ann = await room.join("ann", cold);
 });
 after(async () => room.close());
 
@@ -43,7 +45,7 @@ async function register(handle: string): Promise<AccountId> {
 test("CLT-64, CLT-65: a conversation begins with more accounts than one Commit adds, and whoever comes last sees them all", async () => {
   const members: AccountId[] = [];
   for (let i = 0; i < limits.accountsPerClaim + 6; i++) members.push(await register(`member ${i}`));
-  const bob = await room.join("bob");
+  const bob = await room.join("bob", cold);
   const id = await ann.createConversation({ class: "sealed", members: [...members, bob.accountId] });
   await bob.waitForConversation(id);
   assert.equal(ann.state(id).epoch, 2);
