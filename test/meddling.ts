@@ -7,6 +7,8 @@ export interface Meddler {
   platform: Platform;
   /** Undefined: the frame is lost. */
   frame: (frame: ServerFrame) => ServerFrame | undefined;
+  /** What arrives now when this frame would: it and others, in whatever order, or nothing. */
+  arrivals: (frame: ServerFrame) => readonly ServerFrame[];
   answer: (path: string, response: Response) => Promise<Response>;
   /** The same, with all of the address. */
   request: (url: URL, response: Response) => Promise<Response>;
@@ -16,17 +18,22 @@ export interface Meddler {
 
 const honestFrame = (frame: ServerFrame): ServerFrame => frame;
 
+/** Each frame by itself, as it comes. */
+export const inTime = (frame: ServerFrame): readonly ServerFrame[] => [frame];
+
 export function meddle(): Meddler {
   const transport: Transport = (url, events) =>
     nodePlatform.transport(url, {
       ...events,
       onFrame: (bytes) => {
         const frame = meddler.frame(decodeServerFrame(bytes));
-        if (frame !== undefined) events.onFrame(encodeServerFrame(frame));
+        const arrivals = frame === undefined ? [] : meddler.arrivals(frame);
+        for (const arrival of arrivals) events.onFrame(encodeServerFrame(arrival));
       },
     });
   const meddler: Meddler = {
     frame: honestFrame,
+    arrivals: inTime,
     answer: (_, response) => Promise.resolve(response),
     request: (_, response) => Promise.resolve(response),
     platform: {
