@@ -18,6 +18,7 @@ import {
 import { Epoch, type EpochFacts } from "./epoch.ts";
 import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { foundGroup } from "./founding.ts";
 import { Inbox } from "./inbox.ts";
 import { Lane } from "./lane.ts";
 import { MessageIntake } from "./message-intake.ts";
@@ -28,7 +29,7 @@ import { removeLeaving, repeatState } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { warmIntent, warmPath } from "./warm-path.ts";
 import { Watchers } from "./watchers.ts";
-import { checkReturn, openWelcome } from "./welcome.ts";
+import { openWelcome } from "./welcome.ts";
 
 /**
  * One conversation on one device: its current epoch, its cursor and its outbox. Everything that changes it runs in its
@@ -113,16 +114,7 @@ export class Conversation {
     state: SharedState,
     additions: readonly (readonly Addition[])[],
   ): Promise<Promise<unknown>[]> {
-    const { clock, engine, provider } = this.#host;
-    const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
-    const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
-    const start = await engine.createGroup({ conversationId: this.id, terms });
-    const nowMs = clock.now();
-    const facts = {
-      startBucket: bucketStartAt(nowMs, provider.bucketSeconds),
-      startedAtMs: nowMs,
-      rosterRoot: new Uint8Array(32),
-    };
+    const { start, facts } = await foundGroup(this.#host, this.id, conversationClass);
     this.#states = StateKeeper.begun(state);
     const batch = new Batch();
     await this.#begin(batch, { start, facts, condition: "creating" });
@@ -215,8 +207,7 @@ export class Conversation {
     const before = this.#epoch;
     try {
       const { keyPackages } = this.#host;
-      const { start, facts } = await openWelcome(this.#host, frame);
-      if (this.#record !== undefined) checkReturn(this.#record, start, this.#host.account);
+      const { start, facts } = await openWelcome(this.#host, frame, this.#record);
       this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
       await this.#begin(batch, { start, facts, condition: "open" });
@@ -357,14 +348,7 @@ export class Conversation {
     this.#epoch = epoch;
     this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);
     batch.replaceEpoch(previous);
-    this.#setRecord(batch, {
-      condition,
-      class: group.terms.class,
-      epoch: group.epoch,
-      startBucket: facts.startBucket,
-      epochStartedAtMs: facts.startedAtMs,
-      rosterRoot: facts.rosterRoot,
-    });
+    this.#setRecord(batch, { condition, ...epoch.described });
     batch.add(...epoch.beginningChanges(this.names, start.snapshot, previous), ...this.outbox.rebase(epoch));
     const { events } = this.#host;
     const { id: conversationId } = this;

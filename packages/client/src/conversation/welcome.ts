@@ -31,11 +31,12 @@ export function checkReturn(
 
 /**
  * Opens a Welcome, and measures what it holds against what everybody else sees: the lists of devices, the provider's
- * terms, the roster that the server knows. @throws ClientError CLIENT_WELCOME_…, CLIENT_DEVICE_UNKNOWN; MlsError, LedgerError
+ * terms, the roster that the server knows, and `before`, what the device has of the conversation already. @throws ClientError CLIENT_WELCOME_…, CLIENT_DEVICE_UNKNOWN; MlsError, LedgerError
  */
 export async function openWelcome(
-  { devices, engine, keyPackages, provider }: Host,
+  { account, devices, engine, keyPackages, provider }: Host,
   { welcome, roster }: WelcomeFrame,
+  before: ConversationRecord | undefined,
 ): Promise<{ start: WelcomedEpoch; facts: EpochFacts }> {
   const lists = await devices.current(roster.map(({ accountId }) => accountId));
   devices.learn(lists);
@@ -45,6 +46,7 @@ export async function openWelcome(
   for (const member of members) requireListed(lists, member);
   provider.checkTerms(terms);
   if (!isRosterOf(roster, rosterKey, members)) throw new ClientError("CLIENT_WELCOME_ROSTER");
+  if (before !== undefined) checkReturn(before, start, account);
   const { root: rosterRoot } = rosterOf(rosterKey, members);
   return { start, facts: { startBucket, rosterRoot, startedAtMs: startBucket * 1000 } };
 }

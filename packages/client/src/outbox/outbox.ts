@@ -5,7 +5,6 @@ import {
   PortcullisError,
   type BucketStart,
   type Item,
-  type MessageId,
   type Receipt,
 } from "@portcullis/protocol";
 import { AcceptedRecords } from "./accepted-records.ts";
@@ -62,21 +61,29 @@ export class Outbox {
 
   /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
   enqueue(intent: Intent): StoreChange {
-    const messageId = asMessageId(this.#host.random(16));
-    const entry = { conversationId: this.#owner.id, messageId, intent };
-    const held = hold(this.#host.nextPlace(), entry, true);
+    const held = this.#hold(intent);
+    held.stored = true;
     held.outcome.promise.catch(() => undefined);
     this.#held.push(held);
     return storeEntry(held);
   }
 
   /** Resolves when the server has accepted it. */
-  async add(intent: Intent, messageId: MessageId = asMessageId(this.#host.random(16))): Promise<Accepted> {
-    const entry = { conversationId: this.#owner.id, messageId, intent };
-    const held = hold(this.#host.nextPlace(), entry, false);
+  async add(intent: Intent): Promise<Accepted> {
+    const held = this.#hold(intent);
     this.#held.push(held);
     this.#owner.run(() => this.flush());
     return held.outcome.promise;
+  }
+
+  /** What is new, under a message id and a place of its own. */
+  #hold(intent: Intent): Held {
+    const messageId = asMessageId(this.#host.random(16));
+    return hold(this.#host.nextPlace(), { conversationId: this.#owner.id, messageId, intent }, false);
+  }
+
+  #find({ messageId }: Item): Held | undefined {
+    return this.#held.find(({ entry }) => equalBytes(entry.messageId, messageId));
   }
 
   /** The connection is there: whatever was on its way goes again, byte for byte. */
@@ -108,12 +115,12 @@ export class Outbox {
       ({ state, entry }) => state !== "waiting" && entry.intent.kind === "commit",
     );
     const blocked = first.notBeforeEpoch > epoch.group.epoch || isCommitting;
-    if (blocked) return this.#waitWith(waiting);
+    if (blocked) return this.#storeIntents(waiting);
     if (first.entry.intent.kind === "commit") {
-      if (sent.length > 0) return this.#waitWith(waiting);
-      return (await this.#sendCommit(epoch, first)) || this.#waitWith(waiting);
+      if (sent.length > 0) return this.#storeIntents(waiting);
+      return (await this.#sendCommit(epoch, first)) || this.#storeIntents(waiting);
     }
-    if (epoch.group.epoch === 0) return this.#waitWith(waiting);
+    if (epoch.group.epoch === 0) return this.#storeIntents(waiting);
     if (this.#isExpired(epoch)) {
       this.#renewFirst();
       return true;
@@ -127,15 +134,12 @@ export class Outbox {
         attempt.bucketStart === bucketStart &&
         first.entry.attempt === undefined,
     );
-    if (!inOrder) return this.#waitWith(waiting);
-    if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#waitWith(waiting);
+    if (!inOrder) return this.#storeIntents(waiting);
+    if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#storeIntents(waiting);
     if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords.chain);
     const end = waiting.findIndex(({ entry }) => entry.intent.kind === "commit");
-    await this.#sendMessages(
-      epoch,
-      bucketStart,
-      waiting.slice(0, Math.min(end < 0 ? waiting.length : end, MESSAGES_PER_WRITE)),
-    );
+    const most = Math.min(end < 0 ? waiting.length : end, MESSAGES_PER_WRITE);
+    await this.#sendMessages(epoch, bucketStart, waiting.slice(0, most));
     return true;
   }
 
@@ -153,11 +157,6 @@ export class Outbox {
     }
   }
 
-  async #waitWith(waiting: readonly Held[]): Promise<false> {
-    await this.#storeIntents(waiting);
-    return false;
-  }
-
   async #sendMessages(epoch: Epoch, bucketStart: BucketStart, messages: readonly Held[]): Promise<void> {
     for (const held of messages) await this.#seal(epoch, bucketStart, held);
     const changes = epoch.leafChanges(this.#owner.names, [epoch.group.ownLeaf]);
@@ -169,16 +168,9 @@ export class Outbox {
     const { messageId, intent } = held.entry;
     if (intent.kind !== "message") return;
     const bucket = `${epoch.group.epoch}/${bucketStart}`;
-    const attempt = await sealMessage(epoch, {
-      messageId,
-      applicationData: intent.applicationData,
-      frankingTag: intent.frankingTag,
-      bucketStart,
-      withSealedBucket: this.#uploaded !== bucket,
-      deviceKey: this.#host.account.deviceKey,
-      random: this.#host.random,
-      treeHead: this.#host.log.head,
-    });
+    const withSealedBucket = this.#uploaded !== bucket;
+    const message = { ...intent, messageId, bucketStart, withSealedBucket };
+    const attempt = await sealMessage(this.#host, epoch, message);
     this.#uploaded = bucket;
     held.entry = { ...held.entry, attempt };
   }
@@ -216,10 +208,9 @@ export class Outbox {
     try {
       const { states } = this.#owner;
       if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
-      const committer = this.#host.account.accountId;
-      const startBucket = this.#bucketNow(epoch);
-      const { devices: directory, log } = this.#host;
-      return await buildCommit(epoch, intent, { startBucket, states, committer, directory, log });
+      const { account, devices: directory, log } = this.#host;
+      const context = { startBucket: this.#bucketNow(epoch), committer: account.accountId };
+      return await buildCommit(epoch, intent, { ...context, states, directory, log });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       if (isTransient(error)) {
@@ -327,7 +318,7 @@ export class Outbox {
   confirm(
     item: Item,
   ): { entry: OutboxEntry; receipt: Receipt | undefined; changes: StoreChange[] } | undefined {
-    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    const held = this.#find(item);
     if (held === undefined) return undefined;
     this.#held = this.#held.filter((other) => other !== held);
     held.ticket = undefined;
@@ -342,7 +333,7 @@ export class Outbox {
     item: Item,
   ): { attempt: CommitAttempt; pending: Uint8Array; changes: StoreChange[] } | undefined {
     const pending = this.#pending;
-    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    const held = this.#find(item);
     const attempt = held?.entry.attempt;
     if (attempt?.kind !== "commit" || pending === undefined) return undefined;
     this.#pending = undefined;
@@ -376,21 +367,19 @@ export class Outbox {
     for (const { outcome } of this.#held) outcome.reject(error);
   }
 
-  async #storeIntents(waiting: readonly Held[]): Promise<void> {
+  /** Nothing more can be done with them now; a crash does not lose them. */
+  async #storeIntents(waiting: readonly Held[]): Promise<false> {
     const fresh = waiting.filter(({ stored }) => !stored);
-    if (fresh.length === 0) return;
-    await this.#host.write(fresh.map(storeEntry));
+    if (fresh.length > 0) await this.#host.write(fresh.map(storeEntry));
     for (const held of fresh) held.stored = true;
+    return false;
   }
 
   /** Before anything else, an empty Commit: DESIGN section 6, "Epochs last at most 7 days". */
   #renewFirst(): void {
     const queued = this.#held.some(({ entry }) => entry.intent.kind === "commit");
     if (queued) return;
-    const messageId = asMessageId(this.#host.random(16));
-    const intent: Intent = { kind: "commit", add: [], remove: [] };
-    const entry = { conversationId: this.#owner.id, messageId, intent };
-    const held = hold(this.#host.nextPlace(), entry, false);
+    const held = this.#hold({ kind: "commit", add: [], remove: [] });
     held.outcome.promise.catch(() => undefined);
     this.#held.unshift(held);
   }
