@@ -127,7 +127,17 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
   assert.equal(roleOf(shared.state, device.accountId), "owner");
 });
 
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal }))
+const devices: OutboxEntry = {
+  ...about,
+  intent: {
+    kind: "commit",
+    add: [{ ...device, keyPackage: random(50) }],
+    remove: [],
+    removeDevices: [device],
+  },
+};
+
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, devices }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

@@ -10,6 +10,7 @@ import {
 import { constantTimeEqual, sha256 } from "@portcullis/crypto";
 import {
   asAccountId,
+  asDeviceId,
   fromBase64Url,
   limits,
   prepareHandle,
@@ -44,6 +45,7 @@ interface AccountPath {
 /** As typed; `prepareHandle` judges it. */
 const Handle = Type.String({ maxLength: 4 * limits.handleLength });
 
+const DeviceIdText = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 const InviteSecret = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 const refusals: Readonly<Record<Exclude<AccountOutcome, "created">, ServerErrorCode>> = {
   "handle-taken": "HANDLE_TAKEN",
@@ -181,7 +183,10 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
     method: "POST",
     url: "/v1/key-packages/claim",
     schema: {
-      body: accountsUpTo(limits.accountsPerClaim),
+      body: strict({
+        ...accountsUpTo(limits.accountsPerClaim).properties,
+        devices: Type.Optional(Type.Array(DeviceIdText, { minItems: 1, maxItems: limits.devicesPerAccount })),
+      }),
       response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
     },
     handler: async (request) => {
@@ -189,7 +194,8 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       const accounts = accountsIn(request.body);
       // First, since what is claimed is gone.
       for (const account of accounts) await currentList(context, account);
-      const claimed = await store.keyPackages.claim(accounts);
+      const chosen = request.body.devices?.map((deviceId) => asDeviceId(fromBase64Url(deviceId)));
+      const claimed = await store.keyPackages.claim(accounts, chosen);
       if (claimed === undefined) throw new ServerError("KEY_PACKAGES_NONE");
       const devices = claimed.map(({ accountId, deviceId, keyPackage }) => ({
         accountId: toBase64Url(accountId),

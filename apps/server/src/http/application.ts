@@ -11,6 +11,7 @@ import { accountRoutes } from "./account-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
+import { linkRoutes } from "./link-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { recoveryRoutes } from "./recovery-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
@@ -41,6 +42,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     accountRoutes,
     inviteRoutes,
     recoveryRoutes,
+    linkRoutes,
     conversationRoutes,
     ledgerRoutes,
     orderRoutes,

@@ -23,10 +23,13 @@ export class KeyPackages {
   }
 
   /**
-   * One KeyPackage of each device of each account (each named once); undefined, and none taken, when an account has no
-   * device or a device has none left.
+   * One KeyPackage of each device of each account (each named once), or of those `chosen` alone; undefined, and none
+   * taken, when an account has no such device or a device has none left.
    */
-  async claim(accounts: readonly AccountId[]): Promise<ClaimedKeyPackage[] | undefined> {
+  async claim(
+    accounts: readonly AccountId[],
+    chosen?: readonly DeviceId[],
+  ): Promise<ClaimedKeyPackage[] | undefined> {
     return await this.#connection.durably("claim", async (transaction) => {
       const devices = await transaction
         .selectFrom("devices")
@@ -41,10 +44,11 @@ export class KeyPackages {
           select.fn.min("keyPackages.position").as("position"),
         ])
         .where("devices.accountId", "in", [...accounts])
+        .$if(chosen !== undefined, (query) => query.where("devices.deviceId", "in", [...(chosen ?? [])]))
         .groupBy(["devices.accountId", "devices.deviceId"])
         .execute();
       const known = new Set(devices.map(({ accountId }) => Buffer.from(accountId).toString("hex")));
-      if (known.size < accounts.length) return undefined;
+      if (known.size < accounts.length || devices.length < (chosen?.length ?? 0)) return undefined;
       const positions = devices.map(({ position }) => position).filter((position) => position !== null);
       if (positions.length < devices.length) return undefined;
       return await transaction

@@ -173,4 +173,16 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE items ADD COLUMN lookup BLOB;
   `,
+  `
+  CREATE TABLE links (
+    link_id BLOB PRIMARY KEY,
+    token_hash BLOB NOT NULL,
+    offer BLOB NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    account_id BLOB,
+    device_id BLOB,
+    answer BLOB
+  ) STRICT;
+  CREATE INDEX links_of ON links (account_id);
+  `,
 ];
