@@ -3,7 +3,6 @@ import {
   equalBytes,
   PortcullisError,
   toBase64Url,
-  type AccountId,
   type DeviceId,
   type DeviceReference,
 } from "@portcullis/protocol";
@@ -20,7 +19,8 @@ const LONGEST_WAIT_MS = 30_000;
 /** What it takes to change which devices of one's own account are in a conversation. */
 export interface OwnDevicesHost extends Host {
   readonly conversations: ReadonlyMap<string, Conversation>;
-  claim(accounts: readonly AccountId[], chosen: readonly DeviceId[]): Promise<Addition[]>;
+  /** A KeyPackage of each of these devices of the account, checked. */
+  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]>;
 }
 
 /**
@@ -110,7 +110,7 @@ export class OwnDevicesKeeper {
   async #claim(missing: readonly DeviceId[]): Promise<readonly Addition[]> {
     if (missing.length === 0) return [];
     try {
-      return await this.#host.claim([this.#host.account.accountId], missing);
+      return await this.#host.claimOwn(missing);
     } catch (error) {
       if (isTransient(error) || isRefusal(error, "KEY_PACKAGES_NONE")) return [];
       throw error;

@@ -3,10 +3,31 @@ import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { requireListed } from "../identity/device-directory.ts";
 import { isRosterOf, rosterOf } from "./commit-check.ts";
+import type { ConversationRecord } from "./conversation-record.ts";
 import type { EpochFacts } from "./epoch.ts";
+import { mayCommit, type HasAccount } from "./state-rules.ts";
 
 /** The epoch that a Welcome begins. */
 export type WelcomedEpoch = Awaited<ReturnType<Host["engine"]["join"]>>;
+
+/**
+ * A Welcome to a conversation that this device was in before: removed, and added again, it may be without having been
+ * there to see it. Only a later epoch of the same class counts, and only from somebody who by the roles that it knew
+ * last may add it: else whoever holds a KeyPackage could lead it out of the conversation (CLT-63).
+ * @throws ClientError CLIENT_WELCOME_OLD, CLIENT_WELCOME_TERMS, CLIENT_COMMIT_ROLE
+ */
+export function checkReturn(
+  record: ConversationRecord,
+  { group, welcomedBy }: WelcomedEpoch,
+  { accountId }: HasAccount,
+): void {
+  if (group.epoch <= record.epoch || record.condition === "frozen")
+    throw new ClientError("CLIENT_WELCOME_OLD", { epoch: group.epoch });
+  if (group.terms.class !== record.class) throw new ClientError("CLIENT_WELCOME_TERMS");
+  const added = [{ accountId }];
+  if (!mayCommit(record.shared.state, welcomedBy.accountId, { added, removed: [] }))
+    throw new ClientError("CLIENT_COMMIT_ROLE");
+}
 
 /**
  * Opens a Welcome, and measures what it holds against what everybody else sees: the lists of devices, the provider's

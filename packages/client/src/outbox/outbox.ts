@@ -64,6 +64,16 @@ export class Outbox {
     this.#acceptedRecords = first?.kind === "message" ? first.records : epoch.records(epoch.group.ownLeaf);
   }
 
+  /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
+  enqueue(intent: Intent): StoreChange {
+    const messageId = asMessageId(this.#host.random(16));
+    const entry = { conversationId: this.#owner.id, messageId, intent };
+    const held = hold(this.#host.nextPlace(), entry, true);
+    held.outcome.promise.catch(() => undefined);
+    this.#held.push(held);
+    return storeEntry(held);
+  }
+
   /** Resolves when the server has accepted it. */
   async add(intent: Intent, messageId: MessageId = asMessageId(this.#host.random(16))): Promise<Accepted> {
     const entry = { conversationId: this.#owner.id, messageId, intent };
@@ -97,8 +107,11 @@ export class Outbox {
   /** One step of `flush`; false when the next one has to wait for an answer or a Commit. */
   async #advance(epoch: Epoch, first: Held, waiting: readonly Held[]): Promise<boolean> {
     const sent = this.#held.filter(({ state }) => state === "sent");
-    const blocked =
-      first.notBeforeEpoch > epoch.group.epoch || sent.some(({ entry }) => entry.intent.kind === "commit");
+    // One that is answered too: until its item comes, the epoch that it begins is the one that is pending.
+    const isCommitting = this.#held.some(
+      ({ state, entry }) => state !== "waiting" && entry.intent.kind === "commit",
+    );
+    const blocked = first.notBeforeEpoch > epoch.group.epoch || isCommitting;
     if (blocked) return this.#waitWith(waiting);
     if (first.entry.intent.kind === "commit") {
       if (sent.length > 0) return this.#waitWith(waiting);
@@ -168,6 +181,7 @@ export class Outbox {
       withSealedBucket: this.#uploaded !== bucket,
       deviceKey: this.#host.account.deviceKey,
       random: this.#host.random,
+      treeHead: this.#host.log.head,
     });
     this.#uploaded = bucket;
     held.entry = { ...held.entry, attempt };
@@ -208,8 +222,8 @@ export class Outbox {
       if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
       const committer = this.#host.account.accountId;
       const startBucket = this.#bucketNow(epoch);
-      const { devices: directory } = this.#host;
-      return await buildCommit(epoch, intent, { startBucket, states, committer, directory });
+      const { devices: directory, log } = this.#host;
+      return await buildCommit(epoch, intent, { startBucket, states, committer, directory, log });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       if (isTransient(error)) {

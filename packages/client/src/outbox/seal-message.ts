@@ -6,6 +6,7 @@ import {
   type BucketStart,
   type MessageId,
   type Random,
+  type TreeHead,
 } from "@portcullis/protocol";
 import type { Epoch } from "../conversation/epoch.ts";
 import type { MessageAttempt } from "./outbox-entry.ts";
@@ -19,6 +20,7 @@ export interface MessageToSeal {
   readonly withSealedBucket: boolean;
   readonly deviceKey: SigningKey;
   readonly random: Random;
+  readonly treeHead: TreeHead | undefined;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function sealMessage(epoch: Epoch, input: MessageToSeal): Promise<M
     frankingTag,
     bucketStart,
     ...(sealed && { sealedBucketHash: sealed.sealedBucketHash, recordHash: sealed.recordHash }),
+    ...(input.treeHead && { treeHead: input.treeHead }),
   });
   const { message, ratchet } = await group.protect(padme(input.applicationData), authenticatedData);
   epoch.setRatchet(ratchet);
