@@ -1,4 +1,3 @@
-import { recordChainStart, type RecordChain } from "@portcullis/access";
 import {
   asMessageId,
   bucketStartAt,
@@ -9,6 +8,7 @@ import {
   type MessageId,
   type Receipt,
 } from "@portcullis/protocol";
+import { AcceptedRecords } from "./accepted-records.ts";
 import { buildCommit, isMoot } from "./commit-build.ts";
 import type { Epoch } from "../conversation/epoch.ts";
 import { ClientError, isTransient } from "../errors.ts";
@@ -32,8 +32,7 @@ export class Outbox {
   readonly #host: Host;
   readonly #owner: OutboxOwner;
   #held: Held[] = [];
-  /** This device's records as far as the server has accepted them. */
-  #acceptedRecords: RecordChain = recordChainStart;
+  readonly #acceptedRecords = new AcceptedRecords();
   /** The bucket whose label and capsules went along with a message, as "epoch/bucket". */
   #uploaded = "";
   /** The epoch that our Commit on the way would begin. Secret. */
@@ -55,13 +54,10 @@ export class Outbox {
     return this.#held.length === 0;
   }
 
-  /** After a restart: the records that are not certain to be accepted are those of the attempts that are stored. */
+  /** After a restart. */
   resume(epoch: Epoch): void {
-    const attempts = this.#held.flatMap(({ entry: { attempt } }) => (attempt ? [attempt] : []));
-    const first = attempts.find(
-      (attempt) => attempt.kind === "message" && attempt.epoch === epoch.group.epoch,
-    );
-    this.#acceptedRecords = first?.kind === "message" ? first.records : epoch.records(epoch.group.ownLeaf);
+    const entries = this.#held.map(({ entry }) => entry);
+    this.#acceptedRecords.resume(entries, epoch);
   }
 
   /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
@@ -133,7 +129,7 @@ export class Outbox {
     );
     if (!inOrder) return this.#waitWith(waiting);
     if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#waitWith(waiting);
-    if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords);
+    if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords.chain);
     const end = waiting.findIndex(({ entry }) => entry.intent.kind === "commit");
     await this.#sendMessages(
       epoch,
@@ -258,7 +254,7 @@ export class Outbox {
     }
     held.state = "accepted";
     held.receipt = answer.receipt;
-    this.#noteAccepted(held.entry);
+    this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
     if (answer.receipt !== undefined)
       held.outcome.resolve({ sequence: answer.sequence, acceptedAtMs: answer.receipt.acceptedAtMs });
     await this.flush();
@@ -335,7 +331,7 @@ export class Outbox {
     if (held === undefined) return undefined;
     this.#held = this.#held.filter((other) => other !== held);
     held.ticket = undefined;
-    this.#noteAccepted(held.entry);
+    this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
     held.outcome.resolve({ sequence: item.sequence, acceptedAtMs: item.acceptedAtMs });
     const changes: StoreChange[] = [{ erase: "outbox", order: held.place }];
     return { entry: held.entry, receipt: item.receipt ?? held.receipt, changes };
@@ -356,7 +352,7 @@ export class Outbox {
 
   /** A new epoch began. Our own Commit for an older one has lost: it is made anew on top of the one that won. */
   rebase(epoch: Epoch): StoreChange[] {
-    this.#acceptedRecords = recordChainStart;
+    this.#acceptedRecords.restart();
     const lost = this.#held.filter(
       ({ entry: { attempt } }) => attempt?.kind === "commit" && attempt.epoch < epoch.group.epoch,
     );
@@ -385,13 +381,6 @@ export class Outbox {
     if (fresh.length === 0) return;
     await this.#host.write(fresh.map(storeEntry));
     for (const held of fresh) held.stored = true;
-  }
-
-  #noteAccepted({ attempt }: OutboxEntry): void {
-    const current = this.#owner.sendingEpoch?.group.epoch;
-    if (attempt?.kind !== "message" || attempt.epoch !== current) return;
-    if (attempt.recordsAfter.index > this.#acceptedRecords.index)
-      this.#acceptedRecords = attempt.recordsAfter;
   }
 
   /** Before anything else, an empty Commit: DESIGN section 6, "Epochs last at most 7 days". */
