@@ -128,7 +128,17 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
 });
 
 const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming }))
+const devices: OutboxEntry = {
+  ...about,
+  intent: {
+    kind: "commit",
+    add: [{ ...device, keyPackage: random(50) }],
+    remove: [],
+    removeDevices: [device],
+  },
+};
+
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming, devices }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

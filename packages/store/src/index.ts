@@ -29,6 +29,7 @@ export type {
 export type { Invite, Invites } from "./repositories/invites.ts";
 export type { Accepted, CursorChange, EpochChange, Group, Items, StoredItem } from "./repositories/items.ts";
 export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
+export type { Link, Links, LinkTerms } from "./repositories/links.ts";
 export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";
 export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
 export type { Recoveries, Recovery } from "./repositories/recoveries.ts";

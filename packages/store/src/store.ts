@@ -5,6 +5,7 @@ import { Conversations } from "./repositories/conversations.ts";
 import { Invites } from "./repositories/invites.ts";
 import type { Items } from "./repositories/items.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
+import { Links } from "./repositories/links.ts";
 import { Openings } from "./repositories/openings.ts";
 import { Orders } from "./repositories/orders.ts";
 import { Recoveries } from "./repositories/recoveries.ts";
@@ -20,6 +21,7 @@ export interface Store {
   readonly accounts: Accounts;
   readonly invites: Invites;
   readonly recoveries: Recoveries;
+  readonly links: Links;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
   readonly items: Items;
@@ -47,6 +49,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     accounts: new Accounts(connection),
     invites: new Invites(connection),
     recoveries: new Recoveries(connection),
+    links: new Links(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),

@@ -12,6 +12,7 @@ import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
 import { keyPackageRoutes } from "./key-package-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
+import { linkRoutes } from "./link-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { recoveryRoutes } from "./recovery-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
@@ -43,6 +44,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     keyPackageRoutes,
     inviteRoutes,
     recoveryRoutes,
+    linkRoutes,
     conversationRoutes,
     ledgerRoutes,
     orderRoutes,

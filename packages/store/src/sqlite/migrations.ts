@@ -177,4 +177,16 @@ export const migrations: readonly string[] = [
   ALTER TABLE key_packages ADD COLUMN last_resort INTEGER NOT NULL DEFAULT 0;
   CREATE UNIQUE INDEX key_packages_last_resort ON key_packages (account_id, device_id) WHERE last_resort = 1;
   `,
+  `
+  CREATE TABLE links (
+    link_id BLOB PRIMARY KEY,
+    token_hash BLOB NOT NULL,
+    offer BLOB NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    account_id BLOB,
+    device_id BLOB,
+    answer BLOB
+  ) STRICT;
+  CREATE INDEX links_of ON links (account_id);
+  `,
 ];
