@@ -1,12 +1,14 @@
 /** Prints the figures that the README quotes: `npm run bench`, or `npm run bench -- crypto ledger mls` for some. */
 import { cpus } from "node:os";
 import { benchCrypto } from "./crypto.ts";
+import { benchGroups } from "./groups.ts";
 import { benchIdentity } from "./identity.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchMls } from "./mls.ts";
 
 const benches: Readonly<Record<string, (print: (line: string) => void) => Promise<void> | void>> = {
   crypto: benchCrypto,
+  groups: benchGroups,
   identity: benchIdentity,
   ledger: benchLedger,
   mls: benchMls,

@@ -39,7 +39,7 @@ function signAndVerify(): Operation {
   return () => verify(null, PAYLOAD, publicKey, sign(null, PAYLOAD, privateKey));
 }
 
-function device(): MlsEngine {
+export function device(): MlsEngine {
   return createMlsEngine({
     provider: nodeProvider,
     clock: { now: () => Date.now() },

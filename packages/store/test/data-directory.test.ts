@@ -5,12 +5,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "@portcullis/testkit";
-import {
-  clockFor,
-  DemonstrationClockWriter,
-  openDataDirectory,
-  type StoreErrorCode,
-} from "../src/directory.ts";
+import { clockFor, DemonstrationClockWriter, openDataDirectory } from "../src/directory.ts";
+import type { StoreErrorCode } from "../src/index.ts";
 
 const refuses = (code: StoreErrorCode, action: () => unknown): void => assert.throws(action, { code });
 
