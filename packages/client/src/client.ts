@@ -28,6 +28,13 @@ import type { ClientEvents, Counters } from "./host.ts";
 import { ownDevices, type OwnDevice } from "./identity/own-devices.ts";
 import { compareSafetyCodes, encodeSafetyCode, safetyNumberOf } from "./identity/safety-number.ts";
 import { VerifiedAccounts } from "./identity/verified-accounts.ts";
+import {
+  joinLinksOf,
+  makeJoinLink,
+  revokeJoinLink,
+  type JoinLinkTerms,
+  type StandingJoinLink,
+} from "./joining/join-links.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import type { Accepted } from "./outbox/outbox-held.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
@@ -205,6 +212,26 @@ export class PortcullisClient {
     const before = conversation.states?.state;
     await this.#setState(conversationId, { accountId, role });
     if (before !== undefined && isLower(role, roleOf(before, accountId))) await renewEpoch(conversation);
+  }
+
+  /**
+   * A link by which others can ask to join, and are let in by the next owner or admin whose client is there. Resolves when
+   * every member knows of it. Only this call ever tells the text.
+   * @throws ClientError CLIENT_STATE_ROLE, CLIENT_JOIN_LIMIT
+   */
+  makeJoinLink(conversationId: ConversationId, terms: JoinLinkTerms = {}): Promise<string> {
+    const server = this.#api.url;
+    return makeJoinLink(this.#session, this.#open(conversationId), { server, terms });
+  }
+
+  /** The links by which others can join now. */
+  joinLinks(conversationId: ConversationId): StandingJoinLink[] {
+    return joinLinksOf(this.#open(conversationId), this.#session.clock.now());
+  }
+
+  /** Resolves when nobody can join by it any more. @throws ClientError CLIENT_STATE_ROLE */
+  revokeJoinLink(conversationId: ConversationId, linkId: Uint8Array): Promise<void> {
+    return revokeJoinLink(this.#session, this.#open(conversationId), linkId);
   }
 
   /**

@@ -7,8 +7,10 @@ import {
   asConversationId,
   asDeviceId,
   asMessageId,
+  decodeCbor,
   encodeCbor,
   PortcullisError,
+  type CborValue,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import {
@@ -67,6 +69,23 @@ const frozen: ConversationRecord = {
   freeze: { sequence: 7, code: "CLIENT_COMMIT_MEMBERS", committer: device },
 };
 
+const revoking: ConversationRecord = {
+  ...open,
+  shared: {
+    ...open.shared,
+    revoked: [
+      {
+        publicKey: random(32),
+        maker: device.accountId,
+        role: "member",
+        expiresAtMs: 8_910_000_123,
+        uses: 2,
+        admitted: [device.accountId],
+      },
+    ],
+  },
+};
+
 const about = { conversationId: asConversationId(random(32)), messageId: asMessageId(random(16)) };
 const message: OutboxEntry = {
   ...about,
@@ -104,11 +123,18 @@ test("an account record is decoded from its one encoding", () => {
   assertDecoder(encodeAccountRecord(account), decodeAccountRecord, encodeAccountRecord);
 });
 
-for (const [name, record] of Object.entries({ open, frozen }))
+for (const [name, record] of Object.entries({ open, frozen, revoking }))
   test(`a conversation record is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeConversationRecord(record), decodeConversationRecord, encodeConversationRecord);
     assert.deepEqual(decodeConversationRecord(encodeConversationRecord(record)), record);
   });
+
+test("GRP-23: a record without revoked links has the older form, and no other", () => {
+  const fields = decodeCbor(encodeConversationRecord(revoking), "record") as CborValue[];
+  assert.throws(() => decodeConversationRecord(encodeCbor([...fields.slice(0, -1), []])), {
+    code: "DECODE_NOT_CANONICAL",
+  });
+});
 
 test("GRP-06: a conversation record from before there were roles is read, and everybody is an owner", () => {
   const first = encodeCbor([
@@ -127,8 +153,13 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
   assert.equal(roleOf(shared.state, device.accountId), "owner");
 });
 
+const admits = [{ accountId: device.accountId, linkId: random(16) }];
+const admission: OutboxEntry = {
+  ...about,
+  intent: { kind: "commit", add: [{ ...device, keyPackage: random(50) }], remove: [], admits },
+};
 const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming }))
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming, admission }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);
