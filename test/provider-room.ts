@@ -59,6 +59,7 @@ interface ClientSetting {
   readonly ownEntryMs: number;
   readonly keyPackages: number;
   readonly logProofMs: number;
+  readonly joinTurnMs: number;
   readonly warming: Warming;
 }
 

@@ -35,6 +35,7 @@ import {
   type JoinLinkTerms,
   type StandingJoinLink,
 } from "./joining/join-links.ts";
+import type { WaitingJoinRequest } from "./joining/own-join-requests.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import type { Accepted } from "./outbox/outbox-held.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
@@ -224,6 +225,25 @@ export class PortcullisClient {
     return makeJoinLink(this.#session, this.#open(conversationId), { server, terms });
   }
 
+  /**
+   * Asks to join the conversation to which a link leads: an owner or admin lets this account in, now or when one is there.
+   * What becomes of it is told by the event `join-request`, and shows over restarts in `joinRequests`.
+   * @throws ProtocolError JOIN_LINK; ClientError CLIENT_JOIN_SERVER, CLIENT_JOIN_MEMBER, CLIENT_SERVER_REFUSED (JOIN_NOT_TAKEN, JOIN_LIMIT)
+   */
+  askToJoin(link: string): Promise<ConversationId> {
+    return this.#session.joinRequests.ask(link, (id) => this.#conditionOf(id) === "open");
+  }
+
+  /** What this account has asked and nobody has answered. */
+  joinRequests(): WaitingJoinRequest[] {
+    return this.#session.joinRequests.waiting;
+  }
+
+  /** Resolves when the request counts no more; it may have been answered by then. */
+  withdrawJoinRequest(conversationId: ConversationId): Promise<void> {
+    return this.#session.joinRequests.withdraw(conversationId);
+  }
+
   /** The links by which others can join now. */
   joinLinks(conversationId: ConversationId): StandingJoinLink[] {
     return joinLinksOf(this.#open(conversationId), this.#session.clock.now());
@@ -332,6 +352,10 @@ export class PortcullisClient {
     if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
     if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
     return conversation;
+  }
+
+  #conditionOf(conversationId: ConversationId): ConversationState["condition"] | undefined {
+    return this.#session.conversations.get(toBase64Url(conversationId))?.record?.condition;
   }
 
   async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {

@@ -23,6 +23,11 @@ import {
   encodeConversationRecord,
   type ConversationRecord,
 } from "../src/conversation/conversation-record.ts";
+import {
+  decodeJoinRequestRecord,
+  encodeJoinRequestRecord,
+  type JoinRequestRecord,
+} from "../src/joining/join-request-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "../src/conversation/leaf-row.ts";
 import { roleOf } from "../src/conversation/state-rules.ts";
 import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox/outbox-entry.ts";
@@ -165,6 +170,19 @@ for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewa
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);
   });
 
+test("GRP-26: a request to join is decoded from its one encoding", () => {
+  const record: JoinRequestRecord = {
+    condition: "waiting",
+    conversationId: about.conversationId,
+    class: "sealed",
+    publicKey: random(32),
+    askedAtMs: 8_910_000_123,
+    signature: random(64),
+  };
+  assertDecoder(encodeJoinRequestRecord(record), decodeJoinRequestRecord, encodeJoinRequestRecord);
+  assert.deepEqual(decodeJoinRequestRecord(encodeJoinRequestRecord(record)), record);
+});
+
 test("a leaf row gives back what it was made of", () => {
   fc.assert(
     fc.property(
@@ -184,7 +202,12 @@ test("a leaf row gives back what it was made of", () => {
 test("arbitrary bytes are refused with a code", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-      for (const decode of [decodeAccountRecord, decodeConversationRecord, decodeOutboxEntry])
+      for (const decode of [
+        decodeAccountRecord,
+        decodeConversationRecord,
+        decodeJoinRequestRecord,
+        decodeOutboxEntry,
+      ])
         assert.throws(() => decode(bytes), PortcullisError);
     }),
     { numRuns: 100 },

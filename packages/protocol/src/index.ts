@@ -82,6 +82,7 @@ export {
   formatJoinLink,
   JOIN_LINK_ID_BYTES,
   JOIN_SECRET_BYTES,
+  joinRefusals,
   parseJoinLink,
   type JoinLinkText,
   type JoinRequest,

@@ -18,6 +18,17 @@ export interface JoinLinkText {
 export const JOIN_SECRET_BYTES = 32;
 /** The name under which a server keeps requests that were made with one link. */
 export const JOIN_LINK_ID_BYTES = 16;
+/** Why a member does not let in whoever asks. */
+export const joinRefusals = [
+  "unknown",
+  "expired",
+  "used-up",
+  "admitted",
+  "member",
+  "proof",
+  "lapsed",
+  "full",
+] as const;
 const LINK =
   /^(https?:\/\/[^\s#?@]+)\/group#portcullis-join\.1\.(sealed|recorded)\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})$/;
 

@@ -213,7 +213,9 @@ export class Conversation {
       await this.#begin(batch, { start, facts, condition: "open" });
       // Its leaf key is one that others may know from elsewhere, and goes first of all.
       if (keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
-      batch.add(keyPackages.spend(start.reference));
+      const asked = this.#host.joinRequests.joined(this.id);
+      batch.add(keyPackages.spend(start.reference), ...asked.changes);
+      batch.afterwards(asked.settle);
       await this.#store(batch, frame.sequence);
       this.#host.replenish();
       await this.outbox.flush();
