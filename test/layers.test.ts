@@ -17,6 +17,7 @@ const sideways = new Set(["access -> ledger"]);
 /** What the server may reach, package by package: never what could read a message. */
 const serverMay = new Set([
   "store",
+  "store/directory",
   "access/verify",
   "ledger",
   "ledger/node",
@@ -61,6 +62,8 @@ export function violations(imports: readonly Import[]): string[] {
       return [`${file}: ${importer} must not import ${target}`];
     if (importer === "server" && !serverMay.has(target))
       return [`${file}: the server must not reach ${target}`];
+    // A custodian or a witness keeps files; a database is the server's.
+    if (importer !== "server" && target === "store") return [`${file}: only the server has a database`];
     return [];
   });
 }
@@ -88,6 +91,8 @@ test("the rule bites", () => {
   for (const target of ["mls", "client", "crypto/hpke", "protocol/content", "access"])
     assert.equal(planted("server", target), 1, target);
   assert.equal(planted("server", "access/verify"), 0);
+  assert.equal(planted("custodian", "store"), 1);
+  assert.equal(planted("custodian", "store/directory"), 0);
 });
 
 test("only crypto imports noble, libsodium and hpke", () => {

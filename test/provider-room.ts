@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { sealOpening, signKeyset, signPolicy, verifyPolicy, type Policy } from "@portcullis/access";
 import {
   createAccount,
+  linkDevice,
   PortcullisClient,
   recoverAccount,
   type ClientEvents,
   type ClientStore,
   type Platform,
+  type ShownCode,
   type TrustConfig,
   type Warming,
 } from "@portcullis/client";
@@ -38,6 +40,11 @@ export interface ProviderRoom {
   reopen(handle: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
   /** An account of this room on a new device, with its recovery code; connected. */
   recover(handle: string, code: string, options?: Partial<ClientSetting>): Promise<PortcullisClient>;
+  /** A further device of an account, once it has read the code; connected. */
+  link(
+    show: (code: ShownCode) => void,
+    options: Partial<ClientSetting> & { readonly storeName: string },
+  ): Promise<PortcullisClient>;
   storePath(handle: string): string;
   /** The same server again, on the same port. */
   restartServer(changes?: Partial<ServerOptions>): Promise<void>;
@@ -47,7 +54,7 @@ export interface ProviderRoom {
 /** An event that has not come by then never will: a test whose guard is gone fails, and does not hang. */
 const GIVE_UP_MS = 60_000;
 
-interface ClientSetting {
+export interface ClientSetting {
   readonly store: ClientStore;
   /** Another file than the handle's. */
   readonly storeName: string;
@@ -57,6 +64,8 @@ interface ClientSetting {
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
+  /** Stops waiting for somebody who reads the code. */
+  readonly signal: AbortSignal;
   readonly keyPackages: number;
   readonly logProofMs: number;
   readonly joinTurnMs: number;
@@ -141,6 +150,13 @@ export async function openProviderRoom(
     },
     recover: async (handle, code, changes = {}) => {
       const client = await recoverAccount({ ...setting(handle, changes), handle, code });
+      clients.add(client);
+      await client.connect();
+      return client;
+    },
+    link: async (show, changes) => {
+      const { trust: _, ...start } = setting(changes.storeName, changes);
+      const { client } = await linkDevice({ ...start, show, pollMs: 20 });
       clients.add(client);
       await client.connect();
       return client;

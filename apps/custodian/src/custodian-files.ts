@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeHeldShare, encodeHeldShare, type HeldShare } from "@portcullis/access";
 import { signingKeyFromSeed, type SigningKey } from "@portcullis/crypto";
 import { fromUtf8, toBase64Url, toHex, utf8, type OrderHash, type Random } from "@portcullis/protocol";
-import { makeFolder, writeFileDurably } from "@portcullis/store";
+import { makeFolder, writeFileDurably } from "@portcullis/store/directory";
 import { CustodianError } from "./errors.ts";
 
 const SEED_BYTES = 32;

@@ -4,7 +4,7 @@ import { makeNoteSigner } from "@portcullis/ledger";
 import { createWitnessHandler, WitnessStore } from "@portcullis/ledger/node";
 import { parseVerifierKey } from "@portcullis/ledger/verify";
 import { PortcullisError, toBase64Url, type Random } from "@portcullis/protocol";
-import { clockFor, openDataDirectory, type DataDirectory } from "@portcullis/store";
+import { clockFor, openDataDirectory, type DataDirectory } from "@portcullis/store/directory";
 import { adminApi, type PublicKeys } from "./admin-api.ts";
 import { Ceremonies } from "./ceremonies.ts";
 import { CustodianFiles, type CustodianFilesOptions } from "./custodian-files.ts";

@@ -7,7 +7,7 @@ import { formatAddCheckpoint, signCheckpoint } from "@portcullis/ledger";
 import { openCheckpoint, parseVerifierKey } from "@portcullis/ledger/verify";
 import { merkleRoot } from "@portcullis/crypto";
 import { toBase64Url, type ErrorBody } from "@portcullis/protocol";
-import { writeFileDurably } from "@portcullis/store";
+import { writeFileDurably } from "@portcullis/store/directory";
 import { seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import { parseOptions, runCeremony } from "../src/index.ts";
 import { admin, ids, quorums, registrar, Scene } from "./scene.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toBase64Url } from "@portcullis/protocol";
-import { writeFileDurably } from "@portcullis/store";
+import { writeFileDurably } from "@portcullis/store/directory";
 import type { OrdersView } from "../src/index.ts";
 import { admin, ids, Scene } from "./scene.ts";
 

@@ -30,7 +30,7 @@ import {
   type ErrorBody,
   type OrderHash,
 } from "@portcullis/protocol";
-import { DemonstrationClockWriter } from "@portcullis/store";
+import { DemonstrationClockWriter } from "@portcullis/store/directory";
 import { seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import {
   runCeremony,

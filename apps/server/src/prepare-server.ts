@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { openDataDirectory } from "@portcullis/store";
+import { openDataDirectory } from "@portcullis/store/directory";
 import { loadKeys } from "./server-keys.ts";
 
 export interface PreparedServer {

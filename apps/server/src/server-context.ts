@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, Random } from "@portcullis/protocol";
-import { clockFor, openDataDirectory, openStore, systemClock, type Store } from "@portcullis/store";
+import { openStore, type Store } from "@portcullis/store";
+import { clockFor, openDataDirectory, systemClock } from "@portcullis/store/directory";
 import { ConversationCache } from "./delivery/conversation-state.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { GroupCommit } from "./delivery/group-commit.ts";

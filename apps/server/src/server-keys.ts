@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { signingKeyFromSeed, vrfKeyFromSeed, type VrfKey } from "@portcullis/crypto";
 import { makeNoteSigner, type NoteSigner } from "@portcullis/ledger";
 import { toBase64Url, utf8, type Random } from "@portcullis/protocol";
-import { writeFileDurably, type DataDirectory } from "@portcullis/store";
+import { writeFileDurably, type DataDirectory } from "@portcullis/store/directory";
 import type { FrankKeys } from "./delivery/franks.ts";
 
 /**

@@ -8,7 +8,7 @@ import { signOrder } from "@portcullis/access";
 import { generateSigningKey, sha256 } from "@portcullis/crypto";
 import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
 import { asDeviceId, toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
-import { DemonstrationClockWriter } from "@portcullis/store";
+import { DemonstrationClockWriter } from "@portcullis/store/directory";
 import { faultFrom } from "../src/fault.ts";
 import { checkEverything } from "./check-everything.ts";
 import { commitFrame, messageFrame } from "./hand-made.ts";

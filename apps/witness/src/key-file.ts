@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { generateSigningKey, signingKeyFromSeed, type SigningKey } from "@portcullis/crypto";
 import type { Random } from "@portcullis/protocol";
-import { writeFileDurably } from "@portcullis/store";
+import { writeFileDurably } from "@portcullis/store/directory";
 import { WitnessError } from "./errors.ts";
 
 /** The key in the file, 32 bytes that only the owner can read; made on first start. @throws WitnessError WITNESS_KEY_FILE */

@@ -4,7 +4,7 @@ import { makeNoteSigner } from "@portcullis/ledger";
 import { createWitnessHandler, WitnessStore } from "@portcullis/ledger/node";
 import { parseVerifierKey } from "@portcullis/ledger/verify";
 import type { Clock, Random } from "@portcullis/protocol";
-import { clockFor, openDataDirectory } from "@portcullis/store";
+import { clockFor, openDataDirectory } from "@portcullis/store/directory";
 import { openKeyFile } from "./key-file.ts";
 
 export interface WitnessOptions {

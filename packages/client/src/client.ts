@@ -26,6 +26,8 @@ import { DeviceSession, type SessionOptions } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
 import { ownDevices, type OwnDevice } from "./identity/own-devices.ts";
+import { unlist } from "./linking/unlink.ts";
+import { linkByCode } from "./linking/approve-link.ts";
 import { compareSafetyCodes, encodeSafetyCode, safetyNumberOf } from "./identity/safety-number.ts";
 import { VerifiedAccounts } from "./identity/verified-accounts.ts";
 import {
@@ -144,6 +146,29 @@ export class PortcullisClient {
   }
 
   /**
+   * Makes the device that shows this code (`linkDevice`) one of the account's: with everything that the account is. Typed
+   * or scanned; the person has the other device before it. Again with the same code is the same as once.
+   * @throws ClientError CLIENT_LINK_CODE, CLIENT_LINK_OFFER, CLIENT_SERVER_REFUSED (LINK_UNKNOWN, LINK_TAKEN, LINK_LIMIT)
+   */
+  async approveLink(code: string): Promise<DeviceId> {
+    const session = this.#session;
+    const deviceId = await linkByCode(session, { api: this.#api, directory: session.devices }, code);
+    session.ownDevices.look().catch((error: unknown) => session.stop(error));
+    return deviceId;
+  }
+
+  /**
+   * Takes a device out of the account. Resolves when it has no session any more and is a member of no conversation that
+   * this device is in.
+   * @throws ClientError CLIENT_DEVICE_UNKNOWN, CLIENT_DEVICE_SELF, CLIENT_SERVER_…
+   */
+  async unlinkDevice(deviceId: DeviceId): Promise<void> {
+    const session = this.#session;
+    await unlist(session, { api: this.#api, directory: session.devices }, deviceId);
+    await session.ownDevices.look();
+  }
+
+  /**
    * A fresh recovery code, to be written down: with it and nothing else the account can be taken back. The one before is
    * worth nothing from now on.
    * @throws ClientError CLIENT_SERVER_REFUSED (RECOVERY_NOT_NEXT), CLIENT_SERVER_UNREACHABLE
@@ -176,6 +201,7 @@ export class PortcullisClient {
       conversation.watchers.until(() => conversation.record?.condition === "open"),
       ...commits,
     ]);
+    this.#session.ownDevices.look().catch((error: unknown) => this.#session.stop(error));
     return conversation.id;
   }
 

@@ -1,3 +1,4 @@
+import { deviceOf } from "@portcullis/ledger/identity";
 import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
 import {
   asConversationId,
@@ -9,16 +10,18 @@ import {
   type Clock,
   type ConversationClass,
   type ConversationId,
+  type DeviceId,
   type Random,
   type ServerFrame,
 } from "@portcullis/protocol";
-import type { AccountRecord } from "./account/account-record.ts";
+import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
 import { Doorkeeper } from "./joining/doorkeeper.ts";
 import { OwnJoinRequests } from "./joining/own-join-requests.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
@@ -26,7 +29,7 @@ import { EventHub } from "./event-hub.ts";
 import type { Answer, ClientEvents, Counters, Host } from "./host.ts";
 import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { decodeOutboxEntry, type Addition } from "./outbox/outbox-entry.ts";
-import { checkOwnEntry } from "./identity/own-entry.ts";
+import { checkOwnEntry, type IdentityAlarm } from "./identity/own-entry.ts";
 import type { Platform } from "./platform.ts";
 import { LogView } from "./identity/log-view.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
@@ -61,7 +64,6 @@ export interface SessionOptions {
  * is closed with it.
  */
 export class DeviceSession implements Host {
-  readonly account: AccountRecord;
   readonly engine: MlsEngine;
   readonly provider: Provider;
   readonly clock: Clock;
@@ -74,11 +76,15 @@ export class DeviceSession implements Host {
   readonly log: LogView;
   readonly devices: DeviceDirectory;
   readonly conversations = new Map<string, Conversation>();
+  /** Keeps the account's own devices in all conversations. */
+  readonly ownDevices = new OwnDevicesKeeper(this);
   readonly #options: SessionOptions;
+  #account: AccountRecord;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #connected = Promise.withResolvers<void>();
   #connection: Connection | undefined;
+  #isUnlinked = false;
   #requests = 0;
   #place: number;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -90,7 +96,7 @@ export class DeviceSession implements Host {
   constructor(options: SessionOptions, account: AccountRecord, state: StoredState) {
     const { api, clock, platform, random, realClock } = options;
     this.#options = options;
-    this.account = account;
+    this.#account = account;
     this.clock = clock;
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
@@ -112,6 +118,10 @@ export class DeviceSession implements Host {
     const claim = this.claim.bind(this);
     this.#doorkeeper = new Doorkeeper(this, { api, turnMs: options.joinTurnMs, claim });
     this.#restore(state);
+  }
+
+  get account(): AccountRecord {
+    return this.#account;
   }
 
   get ready(): boolean {
@@ -221,11 +231,36 @@ export class DeviceSession implements Host {
     return additions;
   }
 
-  async #claimOnce(accounts: readonly AccountId[]): Promise<Addition[]> {
-    const claimed = await this.#options.api.claimKeyPackages(this.account, accounts);
+  /** The same for some devices of this account. */
+  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]> {
+    return this.#claimOnce([this.#account.accountId], chosen);
+  }
+
+  async #claimOnce(accounts: readonly AccountId[], chosen?: readonly DeviceId[]): Promise<Addition[]> {
+    const claimed = await this.#options.api.claimKeyPackages(this.account, accounts, chosen);
     const startBucket = bucketStartAt(this.clock.now(), this.provider.bucketSeconds);
     const { engine, devices: directory } = this;
-    return checkClaimed(claimed, accounts, { engine, directory, startBucket });
+    return checkClaimed(claimed, { accounts, ...(chosen && { chosen }) }, { engine, directory, startBucket });
+  }
+
+  async learnDevices(signedDeviceList: Uint8Array): Promise<void> {
+    const account = { ...this.#account, signedDeviceList };
+    await this.write([{ put: "account", value: encodeAccountRecord(account) }]);
+    this.#account = account;
+  }
+
+  /** A list that does not name this device ends it as well, whoever made that list. */
+  alarm(alarm: IdentityAlarm): void {
+    this.events.emit("identity-alarm", alarm);
+    if (alarm.list !== undefined && deviceOf(alarm.list, this.#account.deviceId) === undefined)
+      this.#unlinked();
+  }
+
+  #unlinked(): void {
+    this.#connected.reject(new ClientError("CLIENT_DEVICE_UNLINKED"));
+    if (this.#isUnlinked) return;
+    this.#isUnlinked = true;
+    this.events.emit("unlinked", {});
   }
 
   /** `reason`: what whoever wants something from now on gets to hear; the fault itself is told once. */
@@ -305,6 +340,7 @@ export class DeviceSession implements Host {
     this.joinRequests.resume();
     this.replenish();
     this.#watchOwnEntry();
+    this.ownDevices.look().catch((error: unknown) => this.stop(error));
     this.events.emit("connection", { state: "ready" });
   }
 
@@ -355,7 +391,20 @@ export class DeviceSession implements Host {
       }
       throw error;
     }
-    return this.#options.api.token(this.account);
+    try {
+      return await this.#options.api.token(this.account);
+    } catch (error) {
+      const refused = error instanceof ClientError && error.facts["refusal"] === "SESSION_REFUSED";
+      if (refused) await this.#askWhy();
+      throw error;
+    }
+  }
+
+  /** The server gives this device no session. Why, the identity log alone can say. */
+  async #askWhy(): Promise<void> {
+    const alarm = await checkOwnEntry(this.account, this.devices);
+    if (alarm !== undefined) this.alarm(alarm);
+    if (this.#isUnlinked) this.#connection?.close();
   }
 
   /** Fills up what others have claimed. A failure is made good at the next connection. */
@@ -383,7 +432,7 @@ export class DeviceSession implements Host {
       if (this.#watch !== connection || !this.ready) return;
       try {
         const alarm = await checkOwnEntry(this.account, this.devices);
-        if (alarm !== undefined) this.events.emit("identity-alarm", alarm);
+        if (alarm !== undefined) this.alarm(alarm);
       } catch (error) {
         if (!isTransient(error)) this.events.emit("fault", error);
       }

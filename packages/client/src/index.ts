@@ -1,6 +1,15 @@
 export { PortcullisClient } from "./client.ts";
 export type { ClientOptions } from "./options.ts";
-export { createAccount, recoverAccount, type AccountOptions, type RecoveryOptions } from "./ways-in.ts";
+export {
+  createAccount,
+  linkDevice,
+  recoverAccount,
+  type AccountOptions,
+  type LinkedDevice,
+  type LinkOptions,
+  type RecoveryOptions,
+} from "./ways-in.ts";
+export type { ShownCode } from "./linking/link-code.ts";
 export type { ConversationMember, ConversationState } from "./conversation/conversation-state.ts";
 export type { ConversationMessage } from "./conversation/conversation-message.ts";
 export type { Warming } from "./conversation/warm-path.ts";

@@ -46,7 +46,11 @@ export function systemRandom(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-export function apiOf({ server, platform, realClock = systemClock }: ClientOptions): ServerApi {
+export function apiOf({
+  server,
+  platform,
+  realClock = systemClock,
+}: Pick<ClientOptions, "server" | "platform" | "realClock">): ServerApi {
   return new ServerApi(server, platform.fetch, () => realClock.now());
 }
 

@@ -164,7 +164,25 @@ const admission: OutboxEntry = {
   intent: { kind: "commit", add: [{ ...device, keyPackage: random(50) }], remove: [], admits },
 };
 const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming, admission }))
+const devices: OutboxEntry = {
+  ...about,
+  intent: {
+    kind: "commit",
+    add: [{ ...device, keyPackage: random(50) }],
+    remove: [],
+    removeDevices: [device],
+  },
+};
+
+for (const [name, entry] of Object.entries({
+  message,
+  commit,
+  intentOnly,
+  renewal,
+  warming,
+  devices,
+  admission,
+}))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

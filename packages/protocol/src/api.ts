@@ -129,6 +129,26 @@ export interface RecoveryAnswer {
   readonly sealed: string;
 }
 
+/** POST /v1/links: by a new device, which has no session. */
+export interface LinkRequest {
+  readonly linkId: string;
+  /** SHA-256 of the token with which the new device reads its answer. */
+  readonly tokenHash: string;
+  readonly offer: string;
+}
+/** POST /v1/links/:id/claim: by the device that answers. */
+export interface LinkOffer {
+  readonly offer: string;
+}
+/** PUT /v1/links/:id/answer */
+export interface LinkAnswerRequest {
+  readonly answer: string;
+}
+/** GET /v1/links/:id/answer, with the token: absent while nobody has answered. */
+export interface LinkAnswer {
+  readonly answer?: string;
+}
+
 /** POST /v1/lookups: what the identity log says of accounts, with proofs; see spec/identity.md. */
 export interface LookupRequest {
   readonly accounts: readonly string[];
@@ -144,9 +164,10 @@ export interface KeyPackagesRequest {
   readonly lastResort?: string;
 }
 
-/** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts. */
+/** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts, or of those devices of theirs alone. */
 export interface ClaimRequest {
   readonly accounts: readonly string[];
+  readonly devices?: readonly string[];
 }
 export interface ClaimedDevice {
   readonly accountId: string;

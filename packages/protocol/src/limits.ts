@@ -52,6 +52,10 @@ export const limits = {
   joinRequestsPerAccount: 16,
   /** A sealed account key, as base64url text. */
   recoveryBytes: 4096,
+  /** What a new device leaves for the one that links it. */
+  linkOfferBytes: 256,
+  /** What it gets: the account, sealed. */
+  linkAnswerBytes: 16 * 1024,
   /** KeyPackages in one upload. */
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */

@@ -1,13 +1,3 @@
-export {
-  clockFor,
-  DataDirectory,
-  openDataDirectory,
-  systemClock,
-  type DataDirectoryOptions,
-  type Program,
-} from "./data-directory.ts";
-export { DemonstrationClock, DemonstrationClockWriter } from "./demonstration-clock.ts";
-export { makeFolder, syncFolder, writeFileDurably } from "./durable-file.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
 export type {
   Account,
@@ -35,6 +25,7 @@ export type {
   StoredJoinRequest,
 } from "./repositories/join-requests.ts";
 export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
+export type { Link, Links, LinkTerms } from "./repositories/links.ts";
 export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";
 export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
 export type { Recoveries, Recovery } from "./repositories/recoveries.ts";

@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { ColumnType, Generated } from "kysely";
 import type {
   AccountId,
   ConversationClass,
@@ -14,6 +14,7 @@ export interface Schema {
   accounts: AccountTable;
   invites: InviteTable;
   recoveries: RecoveryTable;
+  links: LinkTable;
   deviceLists: DeviceListTable;
   devices: DeviceTable;
   keyPackages: KeyPackageTable;
@@ -56,6 +57,17 @@ export interface RecoveryTable {
   authenticatorHash: Uint8Array;
   tries: number;
   triesDay: number;
+}
+
+/** `accountId`, `deviceId`: who answers; null until somebody has asked for the offer. */
+export interface LinkTable {
+  linkId: Uint8Array;
+  tokenHash: Uint8Array;
+  offer: Uint8Array;
+  expiresAtMs: number;
+  accountId: ColumnType<AccountId | null, AccountId | undefined>;
+  deviceId: ColumnType<DeviceId | null, DeviceId | undefined>;
+  answer: ColumnType<Uint8Array | null, Uint8Array | undefined>;
 }
 
 export interface DeviceListTable {

@@ -6,6 +6,7 @@ import { Invites } from "./repositories/invites.ts";
 import type { Items } from "./repositories/items.ts";
 import { JoinRequests } from "./repositories/join-requests.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
+import { Links } from "./repositories/links.ts";
 import { Openings } from "./repositories/openings.ts";
 import { Orders } from "./repositories/orders.ts";
 import { Recoveries } from "./repositories/recoveries.ts";
@@ -21,6 +22,7 @@ export interface Store {
   readonly accounts: Accounts;
   readonly invites: Invites;
   readonly recoveries: Recoveries;
+  readonly links: Links;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
   readonly items: Items;
@@ -49,6 +51,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     accounts: new Accounts(connection),
     invites: new Invites(connection),
     recoveries: new Recoveries(connection),
+    links: new Links(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),

@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "@portcullis/testkit";
-import { clockFor, DemonstrationClockWriter, openDataDirectory, type StoreErrorCode } from "../src/index.ts";
+import {
+  clockFor,
+  DemonstrationClockWriter,
+  openDataDirectory,
+  type StoreErrorCode,
+} from "../src/directory.ts";
 
 const refuses = (code: StoreErrorCode, action: () => unknown): void => assert.throws(action, { code });
 
@@ -74,7 +79,7 @@ test("STO-01: a directory is held by one process; kill -9 of the holder frees it
   refuses("STORE_LOCKED", () => openDataDirectory(path, { program: "server" }));
   held.close();
 
-  const source = new URL("../src/index.ts", import.meta.url).href;
+  const source = new URL("../src/directory.ts", import.meta.url).href;
   const holder = spawn(process.execPath, [
     "--input-type=module",
     "--eval",
@@ -82,7 +87,8 @@ test("STO-01: a directory is held by one process; kill -9 of the holder frees it
      globalThis.held = openDataDirectory(${JSON.stringify(path)}, { program: "server" });
      console.log("held"); setInterval(() => {}, 1000);`,
   ]);
-  await once(holder.stdout, "data");
+  const [told] = (await Promise.race([once(holder.stdout, "data"), once(holder, "exit")])) as unknown[];
+  assert.equal(String(told), "held\n");
   assert.throws(() => openDataDirectory(path, { program: "server" }), {
     code: "STORE_LOCKED",
     facts: { file: join(path, "lock"), pid: holder.pid },

@@ -5,7 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createAccount, type PortcullisClient, type TrustConfig } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { asAccountId, asConversationId, toBase64Url } from "@portcullis/protocol";
-import { DemonstrationClock } from "@portcullis/store";
+import { DemonstrationClock } from "@portcullis/store/directory";
 import type { CrewAnswer, CrewCall, CrewCalls, CrewSetup } from "./crew-calls.ts";
 
 /** Many clients share two cores and one disk: what comes within this time is written at once. */

@@ -14,7 +14,7 @@ import {
   type ConversationClass,
   type ConversationId,
 } from "@portcullis/protocol";
-import { DemonstrationClockWriter } from "@portcullis/store";
+import { DemonstrationClockWriter } from "@portcullis/store/directory";
 import { CliError } from "../errors.ts";
 import { chooseRequest, type Request } from "./choose-request.ts";
 import { Crew } from "./crew.ts";

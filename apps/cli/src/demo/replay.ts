@@ -1,5 +1,5 @@
 import { bucketStartAt, type ConversationId } from "@portcullis/protocol";
-import type { DemonstrationClockWriter } from "@portcullis/store";
+import type { DemonstrationClockWriter } from "@portcullis/store/directory";
 import type { Crew } from "./crew.ts";
 import { LONG_TRANSCRIPT, type Transcript, type TranscriptMessage } from "./transcript.ts";
 

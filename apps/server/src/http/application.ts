@@ -13,6 +13,7 @@ import { inviteRoutes } from "./invite-routes.ts";
 import { joinRequestRoutes } from "./join-request-routes.ts";
 import { keyPackageRoutes } from "./key-package-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
+import { linkRoutes } from "./link-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { recoveryRoutes } from "./recovery-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
@@ -44,6 +45,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     keyPackageRoutes,
     inviteRoutes,
     recoveryRoutes,
+    linkRoutes,
     conversationRoutes,
     joinRequestRoutes,
     ledgerRoutes,

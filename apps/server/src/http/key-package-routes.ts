@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import {
+  asDeviceId,
   fromBase64Url,
   limits,
   toBase64Url,
@@ -13,7 +14,7 @@ import { RateLimit } from "../rate-limit.ts";
 import type { ServerContext } from "../server-context.ts";
 import { currentList } from "./account-routes.ts";
 import { callerOf } from "./caller.ts";
-import { accountsIn, accountsUpTo, Bytes, Id, strict } from "./schemas.ts";
+import { accountsIn, accountsUpTo, Bytes, DeviceIdText, Id, strict } from "./schemas.ts";
 
 /** So that nobody uses up what others left for everybody: a group of 500 takes 8 claims. */
 const CLAIMS = { perSecond: 1, burst: 64 };
@@ -49,7 +50,10 @@ export function keyPackageRoutes(application: FastifyInstance, context: ServerCo
     method: "POST",
     url: "/v1/key-packages/claim",
     schema: {
-      body: accountsUpTo(limits.accountsPerClaim),
+      body: strict({
+        ...accountsUpTo(limits.accountsPerClaim).properties,
+        devices: Type.Optional(Type.Array(DeviceIdText, { minItems: 1, maxItems: limits.devicesPerAccount })),
+      }),
       response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
     },
     handler: async (request) => {
@@ -58,7 +62,8 @@ export function keyPackageRoutes(application: FastifyInstance, context: ServerCo
       const accounts = accountsIn(request.body);
       // First, since what is claimed is gone.
       for (const account of accounts) await currentList(context, account);
-      const claimed = await store.keyPackages.claim(accounts);
+      const chosen = request.body.devices?.map((deviceId) => asDeviceId(fromBase64Url(deviceId)));
+      const claimed = await store.keyPackages.claim(accounts, chosen);
       if (claimed === undefined) throw new ServerError("KEY_PACKAGES_NONE");
       const devices = claimed.map(({ accountId, deviceId, keyPackage }) => ({
         accountId: toBase64Url(accountId),

@@ -5,6 +5,8 @@ import { Type, type TProperties } from "typebox";
 export const Bytes = Type.String({ pattern: "^[A-Za-z0-9_-]*$", maxLength: limits.bodyBytes });
 /** 32 bytes: an identifier, a hash, a key. */
 export const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" });
+/** 16 bytes. */
+export const DeviceIdText = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 /** A signed document as the text of its JWS. */
 export const Jws = Type.String({ maxLength: limits.bodyBytes });
 /** A place in a log, or a size of one, in a path or query. */

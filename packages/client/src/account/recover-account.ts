@@ -1,5 +1,5 @@
 import { generateSigningKey } from "@portcullis/crypto";
-import { signDeviceList, verifyDeviceList, type VerifiedDeviceList } from "@portcullis/ledger/identity";
+import { verifyDeviceList } from "@portcullis/ledger/identity";
 import {
   asDeviceId,
   equalBytes,
@@ -9,9 +9,10 @@ import {
   type Random,
 } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
+import { signNextList } from "./device-list.ts";
 import { ClientError } from "../errors.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
-import { openRecovery, recoveryKeys, sealRecovery, type Recovered } from "./recovery-blob.ts";
+import { openRecovery, recoveryKeys, sealRecovery } from "./recovery-blob.ts";
 import { formatRecoveryCode, makeRecoverySecret, parseRecoveryCode } from "./recovery-code.ts";
 import type { ServerApi } from "../server/server-api.ts";
 import type { ClientStore } from "../store.ts";
@@ -67,7 +68,7 @@ export async function takeAccountBack(input: {
     accountId,
     deviceId,
     deviceKey,
-    signedDeviceList: published ? ours.signedDeviceList : nextList(recovered, stands, devices),
+    signedDeviceList: published ? ours.signedDeviceList : signNextList(recovered, stands, devices),
     registered: published === true,
   };
   await store.write([{ put: "account", value: encodeAccountRecord(account) }]);
@@ -86,19 +87,4 @@ async function begunRecord(store: ClientStore): Promise<AccountRecord | undefine
 
 function freshDevice(random: Random): Pick<AccountRecord, "deviceId" | "deviceKey"> {
   return { deviceId: asDeviceId(random(16)), deviceKey: generateSigningKey(random) };
-}
-
-function nextList(
-  { accountKey, noticeKey }: Recovered,
-  stands: VerifiedDeviceList,
-  devices: VerifiedDeviceList["devices"],
-): Uint8Array {
-  return signDeviceList(accountKey, {
-    accountId: stands.accountId,
-    accountKey: accountKey.publicKey,
-    noticeKey: noticeKey.publicKey,
-    version: stands.version + 1,
-    devices,
-    previous: stands.hash,
-  });
 }

@@ -4,6 +4,7 @@ import {
   toBase64Url,
   type AccountId,
   type BucketStart,
+  type DeviceId,
   type DeviceReference,
 } from "@portcullis/protocol";
 import { isSameDevice } from "../conversation/commit-check.ts";
@@ -11,6 +12,12 @@ import { requireListed, type DeviceDirectory } from "./device-directory.ts";
 import { ClientError } from "../errors.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import type { ClaimedDevice } from "../server/server-api.ts";
+
+/** Whose KeyPackages were asked for: those of all devices of these accounts, or of some of theirs alone. */
+export interface Claim {
+  readonly accounts: readonly AccountId[];
+  readonly chosen?: readonly DeviceId[];
+}
 
 /**
  * What the server gave for these accounts, once it is what was asked for: at least one device of each account and none
@@ -20,7 +27,7 @@ import type { ClaimedDevice } from "../server/server-api.ts";
  */
 export async function checkClaimed(
   claimed: readonly ClaimedDevice[],
-  accounts: readonly AccountId[],
+  { accounts, chosen }: Claim,
   trust: {
     readonly engine: MlsEngine;
     readonly directory: DeviceDirectory;
@@ -30,7 +37,9 @@ export async function checkClaimed(
   const additions: Addition[] = [];
   const leaves: LeafIdentity[] = [];
   for (const { accountId, deviceId, keyPackage } of claimed) {
-    const isAsked = accounts.some((account) => equalBytes(account, accountId));
+    const isAsked =
+      accounts.some((account) => equalBytes(account, accountId)) &&
+      chosen?.some((device) => equalBytes(device, deviceId)) !== false;
     const isRepeated = additions.some((addition) => isSameDevice(addition, { accountId, deviceId }));
     if (!isAsked || isRepeated) throw wrongKeyPackage({ accountId, deviceId });
     const leaf = await trust.engine.verifyKeyPackage(keyPackage);

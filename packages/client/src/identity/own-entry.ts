@@ -28,15 +28,23 @@ export async function checkOwnEntry(
   account: Pick<AccountRecord, "accountId" | "signedDeviceList">,
   directory: DeviceDirectory,
 ): Promise<IdentityAlarm | undefined> {
-  const known = verifyDeviceList(account.signedDeviceList);
-  const { version: knownVersion } = known;
+  const { version: knownVersion } = verifyDeviceList(account.signedDeviceList);
   try {
     const list = (await directory.current([account.accountId])).get(toBase64Url(account.accountId));
     if (list === undefined) return { reason: "missing", knownVersion };
-    const ours = list.version < knownVersion || equalBytes(list.hash, known.hash);
-    return ours ? undefined : { reason: "version", knownVersion, list };
+    return alarmAbout(account, list);
   } catch (error) {
     if (isTransient(error) || !(error instanceof PortcullisError)) throw error;
     return { reason: "unproven", knownVersion, code: error.code };
   }
+}
+
+/** When the list that stands in the log is not one that this device knows of. */
+export function alarmAbout(
+  { signedDeviceList }: Pick<AccountRecord, "signedDeviceList">,
+  list: VerifiedDeviceList,
+): IdentityAlarm | undefined {
+  const known = verifyDeviceList(signedDeviceList);
+  const ours = list.version < known.version || equalBytes(list.hash, known.hash);
+  return ours ? undefined : { reason: "version", knownVersion: known.version, list };
 }

@@ -19,7 +19,11 @@ function remaining(epoch: Epoch, intent: CommitIntent): { add: Addition[]; remov
   const { members } = epoch.group;
   return {
     add: intent.add.filter((device) => !members.some((member) => isSameDevice(member, device))),
-    remove: members.filter(({ accountId }) => intent.remove.some((gone) => equalBytes(gone, accountId))),
+    remove: members.filter(
+      (member) =>
+        intent.remove.some((gone) => equalBytes(gone, member.accountId)) ||
+        intent.removeDevices?.some((gone) => isSameDevice(gone, member)) === true,
+    ),
   };
 }
 

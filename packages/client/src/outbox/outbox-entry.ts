@@ -39,6 +39,8 @@ export type Intent =
       readonly add: readonly Addition[];
       /** Accounts, with all their devices. Neither added nor removed: the epoch is renewed because of its age. */
       readonly remove: readonly AccountId[];
+      /** Devices, beside those of the accounts. */
+      readonly removeDevices?: readonly DeviceReference[];
       /** Nobody is added or removed: this epoch is to end, whatever its age. */
       readonly renews?: number;
       /** Nobody is added or removed: this device's path is to have keys, unless it has them by then. */
@@ -112,14 +114,15 @@ function intentFields(intent: Intent): CborValue {
   if (intent.renews !== undefined) return ["renew", intent.renews, 0];
   if (intent.warms === true) return ["warm", 0, 0];
   const add = intent.add.map(({ accountId, deviceId, keyPackage }) => [accountId, deviceId, keyPackage]);
-  if (intent.admits !== undefined)
-    return ["admit", add, intent.admits.map(({ accountId, linkId }) => [accountId, linkId])];
-  return [intent.kind, add, intent.remove];
+  const { admits, removeDevices } = intent;
+  if (admits !== undefined) return ["admit", add, admits.map(({ accountId, linkId }) => [accountId, linkId])];
+  if (removeDevices === undefined) return [intent.kind, add, intent.remove];
+  return ["devices", add, removeDevices.map(({ accountId, deviceId }) => [accountId, deviceId])];
 }
 
 function readIntent(value: CborValue): Intent {
   const reader = new FieldReader(value, "intent", 3);
-  const kind = reader.oneOf(["message", "commit", "renew", "warm", "admit"]);
+  const kind = reader.oneOf(["message", "commit", "devices", "renew", "warm", "admit"]);
   if (kind === "message") return { kind, applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
   if (kind === "renew") {
     const renews = reader.integer();
@@ -137,8 +140,9 @@ function readIntent(value: CborValue): Intent {
     return { ...device, keyPackage: fields.bytes() };
   });
   if (kind === "admit") return { kind: "commit", add, remove: [], admits: reader.list(readAdmitted) };
+  if (kind === "devices") return { kind: "commit", add, remove: [], removeDevices: reader.list(readDevice) };
   const remove = reader.list((value) => asAccountId(bytesOf(value)));
-  return { kind: "commit", add, remove };
+  return { kind, add, remove };
 }
 
 function attemptFields(attempt: Attempt): CborValue {
@@ -200,10 +204,7 @@ function readCommitAttempt(reader: FieldReader): CommitAttempt {
     rosterRoot,
     message,
     ...(welcome && { welcome }),
-    welcomed: reader.list((value) => {
-      const fields = new FieldReader(value, "welcomed device", 2);
-      return { accountId: asAccountId(fields.bytes()), deviceId: asDeviceId(fields.bytes()) };
-    }),
+    welcomed: reader.list(readDevice),
     roster: reader.list((value) => {
       const fields = new FieldReader(value, "roster salt", 2);
       return { accountId: asAccountId(fields.bytes()), salt: fields.bytes(32) };
@@ -211,6 +212,11 @@ function readCommitAttempt(reader: FieldReader): CommitAttempt {
   };
   const lookup = reader.optionalBytes();
   return { ...attempt, ...(lookup && { lookup }) };
+}
+
+function readDevice(value: CborValue): DeviceReference {
+  const reader = new FieldReader(value, "device", 2);
+  return { accountId: asAccountId(reader.bytes()), deviceId: asDeviceId(reader.bytes()) };
 }
 
 function readRecordChain(value: CborValue): RecordChain {

@@ -12,10 +12,12 @@ import {
   type AccountRequest,
   type ChallengeAnswer,
   type ClaimAnswer,
+  type ClaimRequest,
   type ConsistencyPathAnswer,
   type ConversationClass,
   type ConversationId,
   type ConversationRequest,
+  type DeviceId,
   type DeviceReference,
   type DevicesRequest,
   type InviteRequest,
@@ -44,6 +46,8 @@ import type { ReceivedJoinRequest } from "../joining/doorkeeper.ts";
 import type { SignedJoinRequest } from "../joining/join-key.ts";
 
 export type Fetch = typeof fetch;
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** What lets somebody make an account: the operator's token, or the secret of an invitation. */
 export type Admission = { readonly registrationToken: string } | { readonly invite: Uint8Array };
@@ -202,8 +206,16 @@ export class ServerApi {
     await this.#ask("POST", "/v1/key-packages", request, await this.token(account));
   }
 
-  async claimKeyPackages(account: AccountRecord, accounts: readonly AccountId[]): Promise<ClaimedDevice[]> {
-    const request = { accounts: accounts.map((id) => toBase64Url(id)) };
+  /** `chosen`: of these devices alone. */
+  async claimKeyPackages(
+    account: AccountRecord,
+    accounts: readonly AccountId[],
+    chosen?: readonly DeviceId[],
+  ): Promise<ClaimedDevice[]> {
+    const request: ClaimRequest = {
+      accounts: accounts.map((id) => toBase64Url(id)),
+      ...(chosen && { devices: chosen.map((id) => toBase64Url(id)) }),
+    };
     const token = await this.token(account);
     const { devices } = await this.#ask<ClaimAnswer>("POST", "/v1/key-packages/claim", request, token);
     return devices.map((device) => ({
@@ -298,7 +310,12 @@ export class ServerApi {
     this.#session = undefined;
   }
 
-  async #ask<T>(method: "GET" | "POST" | "PUT", path: string, body?: object, token?: string): Promise<T> {
+  /** For the rooms that have routes of their own. @throws ClientError CLIENT_SERVER_… */
+  call<T>(method: Method, path: string, body?: object, token?: string): Promise<T> {
+    return this.#ask(method, path, body, token);
+  }
+
+  async #ask<T>(method: Method, path: string, body?: object, token?: string): Promise<T> {
     const headers: Record<string, string> = {};
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
@@ -316,6 +333,8 @@ export class ServerApi {
     const { status } = response;
     const { code } = answer as { code?: unknown };
     if (status === 401) this.forgetSession();
+    if (status === 401 && code === "SESSION_REFUSED")
+      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status, refusal: code });
     if (typeof code !== "string" || PASSING_STATUS.has(status) || status >= 500)
       throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
     throw new ClientError("CLIENT_SERVER_REFUSED", { path, status, refusal: code });

@@ -44,14 +44,18 @@ export class KeyPackages {
   }
 
   /**
-   * One KeyPackage of each device of each account (each named once): the oldest, or that of last resort where nothing
-   * else is left, which stays. Undefined, and none taken, when an account has no device or a device has none at all.
+   * One KeyPackage of each device of each account (each named once), or of those `chosen` alone: the oldest, or that of
+   * last resort where nothing else is left, which stays. Undefined, and none taken, when an account has no such device or
+   * a device has none at all.
    */
-  async claim(accounts: readonly AccountId[]): Promise<ClaimedKeyPackage[] | undefined> {
+  async claim(
+    accounts: readonly AccountId[],
+    chosen?: readonly DeviceId[],
+  ): Promise<ClaimedKeyPackage[] | undefined> {
     return await this.#connection.durably("claim", async (transaction) => {
-      const devices = await oldestOfEach(transaction, accounts);
+      const devices = await oldestOfEach(transaction, accounts, chosen);
       const known = new Set(devices.map(({ accountId }) => Buffer.from(accountId).toString("hex")));
-      if (known.size < accounts.length) return undefined;
+      if (known.size < accounts.length || devices.length < (chosen?.length ?? 0)) return undefined;
       const positions = devices
         .map(({ once, lastResort }) => once ?? lastResort)
         .filter((position) => position !== null);
@@ -71,8 +75,12 @@ export class KeyPackages {
   }
 }
 
-/** Every device of these accounts, with the places of what can be given out for it. */
-function oldestOfEach(transaction: Transaction<Schema>, accounts: readonly AccountId[]) {
+/** Every device of these accounts, or those chosen, with the places of what can be given out for it. */
+function oldestOfEach(
+  transaction: Transaction<Schema>,
+  accounts: readonly AccountId[],
+  chosen: readonly DeviceId[] | undefined,
+) {
   return transaction
     .selectFrom("devices")
     .leftJoin("keyPackages", (join) =>
@@ -90,6 +98,7 @@ function oldestOfEach(transaction: Transaction<Schema>, accounts: readonly Accou
       ];
     })
     .where("devices.accountId", "in", [...accounts])
+    .$if(chosen !== undefined, (query) => query.where("devices.deviceId", "in", [...(chosen ?? [])]))
     .groupBy(["devices.accountId", "devices.deviceId"])
     .execute();
 }

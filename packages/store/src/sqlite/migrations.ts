@@ -178,6 +178,18 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX key_packages_last_resort ON key_packages (account_id, device_id) WHERE last_resort = 1;
   `,
   `
+  CREATE TABLE links (
+    link_id BLOB PRIMARY KEY,
+    token_hash BLOB NOT NULL,
+    offer BLOB NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    account_id BLOB,
+    device_id BLOB,
+    answer BLOB
+  ) STRICT;
+  CREATE INDEX links_of ON links (account_id);
+  `,
+  `
   CREATE TABLE join_requests (
     conversation_id BLOB NOT NULL REFERENCES conversations,
     account_id BLOB NOT NULL REFERENCES accounts,

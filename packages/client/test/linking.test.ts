@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { generateSigningKey } from "@portcullis/crypto";
+import { asDeviceId, PortcullisError } from "@portcullis/protocol";
+import { assertDecoder, seededRandom } from "@portcullis/testkit";
+import { decodeTrust, encodeTrust } from "../src/linking/link-answer.ts";
+import {
+  decodeLinkOffer,
+  encodeLinkOffer,
+  formatLinkCode,
+  linkCodeOf,
+  parseLinkCode,
+  verifyLinkOffer,
+} from "../src/linking/link-code.ts";
+import { decodeWaitingRecord, encodeWaitingRecord } from "../src/linking/waiting-record.ts";
+
+const random = seededRandom("linking");
+const deviceId = asDeviceId(random(16));
+const offer = encodeLinkOffer({ publicKey: random(32), deviceId, signatureKey: random(32) });
+
+test("LNK-01: a code reads back from both its forms, and every wrong letter is found out", () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 7, maxLength: 7 }),
+      fc.nat({ max: 39 }),
+      fc.integer({ min: 1, max: 31 }),
+      (secret, at, by) => {
+        const code = linkCodeOf(offer, secret);
+        const { text, uri } = formatLinkCode("https://chat.example", code);
+        assert.deepEqual(parseLinkCode(text), code);
+        assert.deepEqual(parseLinkCode(uri), code);
+        const letters = text.replaceAll("-", "");
+        const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        const wrong = alphabet[(alphabet.indexOf(letters.charAt(at)) + by) % 32] ?? "";
+        for (const typed of [
+          letters.slice(0, at) + wrong + letters.slice(at + 1),
+          letters.slice(1),
+          `${letters}0`,
+        ])
+          assert.throws(() => parseLinkCode(typed), { code: "CLIENT_LINK_CODE" }, typed);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test("LNK-04: of an offer every bit counts", () => {
+  const code = linkCodeOf(offer, random(7));
+  assert.deepEqual(verifyLinkOffer(code, offer).deviceId, deviceId);
+  for (let at = 0; at < offer.length; at++)
+    assert.throws(() => verifyLinkOffer(code, offer.with(at, (offer[at] ?? 0) ^ 1)), {
+      code: "CLIENT_LINK_OFFER",
+    });
+});
+
+test("LNK-01: offers, and what a device keeps of a link, are decoded from their one encoding", () => {
+  assertDecoder(offer, decodeLinkOffer, encodeLinkOffer);
+  const record = {
+    deviceId,
+    deviceKey: generateSigningKey(random),
+    key: { publicKey: random(32), privateKey: random(32) },
+    secret: random(7),
+    token: "abc",
+  };
+  assertDecoder(encodeWaitingRecord(record), decodeWaitingRecord, encodeWaitingRecord);
+  const trust = { log: "a+b", identityLog: "c+d", vrfKey: "AA", witnesses: ["e", "f"], witnessThreshold: 2 };
+  assertDecoder(encodeTrust(trust), decodeTrust, encodeTrust);
+  assert.deepEqual(decodeTrust(encodeTrust({ ...trust, policyId: "AB" })), { ...trust, policyId: "AB" });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      for (const decode of [decodeLinkOffer, decodeWaitingRecord, decodeTrust])
+        assert.throws(() => decode(bytes), PortcullisError);
+    }),
+    { numRuns: 50 },
+  );
+});
