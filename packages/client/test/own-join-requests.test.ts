@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  asAccountId,
-  asConversationId,
-  formatJoinLink,
-  type ConversationId,
-  type JoinRefusal,
-} from "@portcullis/protocol";
+import { asAccountId, asConversationId, formatJoinLink, type JoinRefusal } from "@portcullis/protocol";
 import { seededRandom } from "@portcullis/testkit";
 import { ClientError } from "../src/errors.ts";
 import type { Host } from "../src/host.ts";
@@ -19,7 +13,7 @@ const WEEK_MS = 7 * 86_400_000;
 const server = "https://chat.example";
 const conversationId = asConversationId(random(32));
 const link = formatJoinLink({ server, conversationId, class: "sealed", secret: random(32) });
-const nowhere = (_: ConversationId): boolean => false;
+const nowhere = (): boolean => false;
 
 /** A device, and a server that answers so. */
 function scene(answer: () => JoinRefusal | undefined) {
