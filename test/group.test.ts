@@ -103,6 +103,46 @@ test("GRP-11: whoever lost a role may add nobody in the epoch that follows", asy
   await assert.rejects(bob.removeMembers(id, [cem.accountId]), { code: "CLIENT_COMMIT_ROLE" });
 });
 
+test("GRP-21: every member sees a link until it is revoked, used up or over, and it is refused to whoever may not make it", async () => {
+  const id = await begin("", bob);
+  await ann.setRole(id, bob.accountId, "admin");
+  await level(id, ann, bob);
+  const expiresAtMs = clock.now() + 3_600_000;
+  const text = await ann.makeJoinLink(id, { role: "admin", expiresAtMs, uses: 3 });
+  assert.match(text, /\/group#portcullis-join\.1\.recorded\./);
+  await level(id, ann, bob);
+  const [link] = bob.joinLinks(id);
+  assert.ok(link);
+  assert.deepEqual(
+    [link.maker, link.role, link.expiresAtMs, link.uses, link.admitted],
+    [ann.accountId, "admin", expiresAtMs, 3, []],
+  );
+  await assert.rejects(bob.makeJoinLink(id, { role: "admin" }), { code: "CLIENT_STATE_ROLE" });
+  for (const wrong of [
+    { uses: 0 },
+    { uses: 1.5 },
+    { uses: 101 },
+    { expiresAtMs: clock.now() },
+    { expiresAtMs: clock.now() + 91 * 86_400_000 },
+  ])
+    await assert.rejects(ann.makeJoinLink(id, wrong), { code: "CLIENT_JOIN_LIMIT" });
+  for (let links = 1; links < 8; links++) await ann.makeJoinLink(id, { expiresAtMs });
+  await assert.rejects(ann.makeJoinLink(id), { code: "CLIENT_JOIN_LIMIT" });
+  await level(id, ann, bob);
+  await bob.revokeJoinLink(id, link.linkId);
+  await bob.revokeJoinLink(id, link.linkId);
+  await level(id, ann, bob);
+  assert.deepEqual([ann.joinLinks(id).length, bob.joinLinks(id).length], [7, 7]);
+  await ann.setRole(id, bob.accountId, "member");
+  await level(id, ann, bob);
+  await assert.rejects(bob.makeJoinLink(id), { code: "CLIENT_STATE_ROLE" });
+  await assert.rejects(bob.revokeJoinLink(id, ann.joinLinks(id)[0]!.linkId), { code: "CLIENT_STATE_ROLE" });
+  clock.advance(3_600_000);
+  assert.deepEqual(bob.joinLinks(id), []);
+  await ann.makeJoinLink(id);
+  assert.equal(ann.joinLinks(id).length, 1, "those that are over make room");
+});
+
 test("GRP-13: whoever leaves is removed by the others, and reads nothing after", async () => {
   const id = await begin("", bob, cem);
   const left = nextEvent(bob, "left");

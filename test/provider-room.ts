@@ -68,6 +68,7 @@ export interface ClientSetting {
   readonly signal: AbortSignal;
   readonly keyPackages: number;
   readonly logProofMs: number;
+  readonly joinTurnMs: number;
   readonly warming: Warming;
 }
 

@@ -30,6 +30,14 @@ import { unlist } from "./linking/unlink.ts";
 import { linkByCode } from "./linking/approve-link.ts";
 import { compareSafetyCodes, encodeSafetyCode, safetyNumberOf } from "./identity/safety-number.ts";
 import { VerifiedAccounts } from "./identity/verified-accounts.ts";
+import {
+  joinLinksOf,
+  makeJoinLink,
+  revokeJoinLink,
+  type JoinLinkTerms,
+  type StandingJoinLink,
+} from "./joining/join-links.ts";
+import type { WaitingJoinRequest } from "./joining/own-join-requests.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import type { Accepted } from "./outbox/outbox-held.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
@@ -234,6 +242,45 @@ export class PortcullisClient {
   }
 
   /**
+   * A link by which others can ask to join, and are let in by the next owner or admin whose client is there. Resolves when
+   * every member knows of it. Only this call ever tells the text.
+   * @throws ClientError CLIENT_STATE_ROLE, CLIENT_JOIN_LIMIT
+   */
+  makeJoinLink(conversationId: ConversationId, terms: JoinLinkTerms = {}): Promise<string> {
+    const server = this.#api.url;
+    return makeJoinLink(this.#session, this.#open(conversationId), { server, terms });
+  }
+
+  /**
+   * Asks to join the conversation to which a link leads: an owner or admin lets this account in, now or when one is there.
+   * What becomes of it is told by the event `join-request`, and shows over restarts in `joinRequests`.
+   * @throws ProtocolError JOIN_LINK; ClientError CLIENT_JOIN_SERVER, CLIENT_JOIN_MEMBER, CLIENT_SERVER_REFUSED (JOIN_NOT_TAKEN, JOIN_LIMIT)
+   */
+  askToJoin(link: string): Promise<ConversationId> {
+    return this.#session.joinRequests.ask(link, (id) => this.#conditionOf(id) === "open");
+  }
+
+  /** What this account has asked and nobody has answered. */
+  joinRequests(): WaitingJoinRequest[] {
+    return this.#session.joinRequests.waiting;
+  }
+
+  /** Resolves when the request counts no more; it may have been answered by then. */
+  withdrawJoinRequest(conversationId: ConversationId): Promise<void> {
+    return this.#session.joinRequests.withdraw(conversationId);
+  }
+
+  /** The links by which others can join now. */
+  joinLinks(conversationId: ConversationId): StandingJoinLink[] {
+    return joinLinksOf(this.#open(conversationId), this.#session.clock.now());
+  }
+
+  /** Resolves when nobody can join by it any more. @throws ClientError CLIENT_STATE_ROLE */
+  revokeJoinLink(conversationId: ConversationId, linkId: Uint8Array): Promise<void> {
+    return revokeJoinLink(this.#session, this.#open(conversationId), linkId);
+  }
+
+  /**
    * Says that this account leaves. Resolves when everybody has seen it; the first other member who is there then removes
    * all its devices, which the event `left` tells.
    * @throws ClientError CLIENT_STATE_OWNERLESS: the last owner names another one first
@@ -331,6 +378,10 @@ export class PortcullisClient {
     if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
     if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
     return conversation;
+  }
+
+  #conditionOf(conversationId: ConversationId): ConversationState["condition"] | undefined {
+    return this.#session.conversations.get(toBase64Url(conversationId))?.record?.condition;
   }
 
   async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {

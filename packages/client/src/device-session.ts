@@ -15,6 +15,8 @@ import {
   type ServerFrame,
 } from "@portcullis/protocol";
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
+import { Doorkeeper } from "./joining/doorkeeper.ts";
+import { OwnJoinRequests } from "./joining/own-join-requests.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
@@ -53,6 +55,7 @@ export interface SessionOptions {
   readonly ownEntryMs: number;
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
   readonly logProofMs: number;
+  readonly joinTurnMs: number;
   readonly warming: Warming;
 }
 
@@ -68,6 +71,8 @@ export class DeviceSession implements Host {
   readonly counters: Counters = { decrypted: 0, sent: 0, verifiedRecords: 0, rejected: 0 };
   readonly events = new EventHub<ClientEvents>((error) => console.error(error));
   readonly keyPackages: KeyPackageSupply;
+  readonly joinRequests: OwnJoinRequests;
+  readonly #doorkeeper: Doorkeeper;
   readonly log: LogView;
   readonly devices: DeviceDirectory;
   readonly conversations = new Map<string, Conversation>();
@@ -109,6 +114,9 @@ export class DeviceSession implements Host {
     });
     this.#connected.promise.catch(() => undefined);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
+    this.joinRequests = new OwnJoinRequests(this, api, state.secrets);
+    const claim = this.claim.bind(this);
+    this.#doorkeeper = new Doorkeeper(this, { api, turnMs: options.joinTurnMs, claim });
     this.#restore(state);
   }
 
@@ -325,7 +333,11 @@ export class DeviceSession implements Host {
 
   #onReady(): void {
     this.#connected.resolve();
-    for (const conversation of this.conversations.values()) conversation.connected();
+    for (const conversation of this.conversations.values()) {
+      conversation.connected();
+      this.#doorkeeper.resume(conversation);
+    }
+    this.joinRequests.resume();
     this.replenish();
     this.#watchOwnEntry();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
@@ -354,6 +366,10 @@ export class DeviceSession implements Host {
         onAnswer?.(frame);
         break;
       }
+      case "join-requests":
+        this.#doorkeeper.look(this.conversations.get(toBase64Url(frame.conversationId)));
+        this.joinRequests.look(frame.conversationId);
+        break;
       case "goodbye":
         // The server closes next, and the reason is told with that.
         break;

@@ -18,6 +18,7 @@ import type { EventHub } from "./event-hub.ts";
 import type { KeyPackageSupply } from "./account/key-package-supply.ts";
 import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
+import type { JoinRequestEvent, OwnJoinRequests } from "./joining/own-join-requests.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
 import type { StateKeeper } from "./conversation/state-keeper.ts";
@@ -53,6 +54,8 @@ export interface ClientEvents {
   };
   /** A Welcome was refused; this device did not join. */
   readonly refused: { readonly conversationId: ConversationId; readonly code: string };
+  /** What has become of a request of this account to join a conversation. */
+  readonly "join-request": JoinRequestEvent;
   /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
   readonly "identity-alarm": IdentityAlarm;
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */
@@ -88,6 +91,7 @@ export interface Host {
   readonly counters: Counters;
   readonly events: EventHub<ClientEvents>;
   readonly keyPackages: KeyPackageSupply;
+  readonly joinRequests: OwnJoinRequests;
   readonly devices: DeviceDirectory;
   readonly log: LogView;
   /** Whether frames reach the server now. */

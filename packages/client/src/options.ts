@@ -10,6 +10,7 @@ const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
 const LOG_PROOF_MS = 1000;
+const JOIN_TURN_MS = 2000;
 /** Below that a Commit without keys on the tree is less than 2 KB. */
 const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
@@ -33,6 +34,8 @@ export interface ClientOptions {
   readonly ownEntryMs?: number;
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds; a second by default. */
   readonly logProofMs?: number;
+  /** So much later than the one before it each device that may looks who asks to join. Milliseconds; 2000 by default. */
+  readonly joinTurnMs?: number;
   /** When devices commit once after they were added, so that Commits become small. */
   readonly warming?: Warming;
 }
@@ -56,6 +59,7 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, warming };
+  const { joinTurnMs = JOIN_TURN_MS } = options;
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, warming };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

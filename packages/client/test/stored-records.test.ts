@@ -7,8 +7,10 @@ import {
   asConversationId,
   asDeviceId,
   asMessageId,
+  decodeCbor,
   encodeCbor,
   PortcullisError,
+  type CborValue,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import {
@@ -21,6 +23,11 @@ import {
   encodeConversationRecord,
   type ConversationRecord,
 } from "../src/conversation/conversation-record.ts";
+import {
+  decodeJoinRequestRecord,
+  encodeJoinRequestRecord,
+  type JoinRequestRecord,
+} from "../src/joining/join-request-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "../src/conversation/leaf-row.ts";
 import { roleOf } from "../src/conversation/state-rules.ts";
 import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox/outbox-entry.ts";
@@ -67,6 +74,23 @@ const frozen: ConversationRecord = {
   freeze: { sequence: 7, code: "CLIENT_COMMIT_MEMBERS", committer: device },
 };
 
+const revoking: ConversationRecord = {
+  ...open,
+  shared: {
+    ...open.shared,
+    revoked: [
+      {
+        publicKey: random(32),
+        maker: device.accountId,
+        role: "member",
+        expiresAtMs: 8_910_000_123,
+        uses: 2,
+        admitted: [device.accountId],
+      },
+    ],
+  },
+};
+
 const about = { conversationId: asConversationId(random(32)), messageId: asMessageId(random(16)) };
 const message: OutboxEntry = {
   ...about,
@@ -104,11 +128,18 @@ test("an account record is decoded from its one encoding", () => {
   assertDecoder(encodeAccountRecord(account), decodeAccountRecord, encodeAccountRecord);
 });
 
-for (const [name, record] of Object.entries({ open, frozen }))
+for (const [name, record] of Object.entries({ open, frozen, revoking }))
   test(`a conversation record is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeConversationRecord(record), decodeConversationRecord, encodeConversationRecord);
     assert.deepEqual(decodeConversationRecord(encodeConversationRecord(record)), record);
   });
+
+test("GRP-23: a record without revoked links has the older form, and no other", () => {
+  const fields = decodeCbor(encodeConversationRecord(revoking), "record") as CborValue[];
+  assert.throws(() => decodeConversationRecord(encodeCbor([...fields.slice(0, -1), []])), {
+    code: "DECODE_NOT_CANONICAL",
+  });
+});
 
 test("GRP-06: a conversation record from before there were roles is read, and everybody is an owner", () => {
   const first = encodeCbor([
@@ -127,6 +158,11 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
   assert.equal(roleOf(shared.state, device.accountId), "owner");
 });
 
+const admits = [{ accountId: device.accountId, linkId: random(16) }];
+const admission: OutboxEntry = {
+  ...about,
+  intent: { kind: "commit", add: [{ ...device, keyPackage: random(50) }], remove: [], admits },
+};
 const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
 const devices: OutboxEntry = {
   ...about,
@@ -138,11 +174,32 @@ const devices: OutboxEntry = {
   },
 };
 
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming, devices }))
+for (const [name, entry] of Object.entries({
+  message,
+  commit,
+  intentOnly,
+  renewal,
+  warming,
+  devices,
+  admission,
+}))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);
   });
+
+test("GRP-26: a request to join is decoded from its one encoding", () => {
+  const record: JoinRequestRecord = {
+    condition: "waiting",
+    conversationId: about.conversationId,
+    class: "sealed",
+    publicKey: random(32),
+    askedAtMs: 8_910_000_123,
+    signature: random(64),
+  };
+  assertDecoder(encodeJoinRequestRecord(record), decodeJoinRequestRecord, encodeJoinRequestRecord);
+  assert.deepEqual(decodeJoinRequestRecord(encodeJoinRequestRecord(record)), record);
+});
 
 test("a leaf row gives back what it was made of", () => {
   fc.assert(
@@ -163,7 +220,12 @@ test("a leaf row gives back what it was made of", () => {
 test("arbitrary bytes are refused with a code", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-      for (const decode of [decodeAccountRecord, decodeConversationRecord, decodeOutboxEntry])
+      for (const decode of [
+        decodeAccountRecord,
+        decodeConversationRecord,
+        decodeJoinRequestRecord,
+        decodeOutboxEntry,
+      ])
         assert.throws(() => decode(bytes), PortcullisError);
     }),
     { numRuns: 100 },

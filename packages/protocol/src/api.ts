@@ -3,6 +3,8 @@
  * 1970-01-01T00:00:00Z. spec/delivery.md lists the routes.
  */
 
+import type { joinRefusals } from "./join-link.ts";
+
 /** Every answer that is not 2xx. */
 export interface ErrorBody {
   readonly code: string;
@@ -181,6 +183,38 @@ export interface ConversationRequest {
   readonly conversationId: string;
   readonly class: "sealed" | "recorded";
   readonly policyId?: string;
+}
+
+/** Why a member does not let in whoever asks. */
+export type JoinRefusal = (typeof joinRefusals)[number];
+
+/** PUT /v1/join-requests/:conversation: the caller's account asks to join; again is the same as once. */
+export interface JoinRequestBody {
+  readonly linkId: string;
+  readonly askedAtMs: number;
+  /** Ed25519 over `encodeJoinRequest`, by the link's key. */
+  readonly signature: string;
+}
+/** While it waits there is no refusal. */
+export interface JoinRequestAnswer {
+  readonly refusal?: JoinRefusal;
+}
+
+/** GET /v1/join-requests/:conversation: for members. */
+export interface JoinRequestsAnswer {
+  readonly requests: readonly (JoinRequestBody & {
+    readonly accountId: string;
+    /** The conversation's last place when the request came. */
+    readonly sequence: number;
+  })[];
+}
+
+/** POST /v1/join-requests/:conversation/refusals: by a member. */
+export interface JoinRefusalRequest {
+  readonly accountId: string;
+  /** Of the request that is refused, and not of a later one. */
+  readonly askedAtMs: number;
+  readonly refusal: JoinRefusal;
 }
 
 /** POST /v1/ledger/entries */

@@ -2,6 +2,7 @@ import type { BucketStart } from "./bucket.ts";
 import { decodeCbor, FieldReader, type CborValue } from "./cbor.ts";
 import { encodeCbor } from "./cbor-encoder.ts";
 import { ProtocolError } from "./errors.ts";
+import { equalBytes } from "./bytes.ts";
 import {
   asAccountId,
   asDeviceId,
@@ -10,10 +11,13 @@ import {
   type DeviceId,
   type MessageId,
 } from "./identifiers.ts";
+import { JOIN_LINK_ID_BYTES } from "./join-link.ts";
 import { limits } from "./limits.ts";
 
 const MESSAGE = "portcullis/message/v2";
 const COMMIT = "portcullis/commit/v3";
+/** The same, of a Commit that lets somebody in who asked to join by a link. */
+const COMMIT_WITH_ADMISSIONS = "portcullis/commit/v4";
 /** The same without a tree head: still read, from stored items and from clients of before. */
 const MESSAGE_WITHOUT_HEAD = "portcullis/message/v1";
 const COMMIT_WITHOUT_HEAD = "portcullis/commit/v2";
@@ -44,6 +48,13 @@ export interface DeviceReference {
   readonly deviceId: DeviceId;
 }
 
+/** Whom a Commit lets in because it asked to, and by which link: what the server knows from the request. */
+export interface AdmittedAccount {
+  readonly accountId: AccountId;
+  /** 16 bytes. */
+  readonly linkId: Uint8Array;
+}
+
 /** MLS authenticated data of a Commit: what it does, by which the server routes and which every member compares. */
 export interface CommitData {
   readonly added: readonly DeviceReference[];
@@ -56,6 +67,8 @@ export interface CommitData {
   readonly lookupHash?: Uint8Array;
   /** What the committer has verified of the identity log. */
   readonly treeHead?: TreeHead;
+  /** Accounts of `added`, each once; absent when there are none. */
+  readonly admitted?: readonly AdmittedAccount[];
 }
 
 export function encodeMessageData(data: MessageData): Uint8Array {
@@ -93,21 +106,27 @@ export function decodeMessageData(bytes: Uint8Array): MessageData {
 }
 
 export function encodeCommitData(data: CommitData): Uint8Array {
+  const { admitted = [] } = data;
   return encodeCbor([
-    COMMIT,
+    admitted.length === 0 ? COMMIT : COMMIT_WITH_ADMISSIONS,
     data.added.map(deviceFields),
     data.removed.map(deviceFields),
     data.startBucket,
     data.rosterRoot,
     data.lookupHash ?? null,
     headFields(data.treeHead),
+    ...(admitted.length === 0 ? [] : [admitted.map(({ accountId, linkId }) => [accountId, linkId])]),
   ]);
 }
 
-/** @throws ProtocolError DECODE_*; DECODE_SHAPE when the hash of a lookup stands without added devices, or they without it */
+/**
+ * @throws ProtocolError DECODE_*; DECODE_SHAPE when the hash of a lookup stands without added devices, or they without it,
+ * or when an account is let in that is not added, or twice
+ */
 export function decodeCommitData(bytes: Uint8Array): CommitData {
   const what = "commit data";
-  const { reader, readHead } = open(bytes, what, { current: COMMIT, withoutHead: COMMIT_WITHOUT_HEAD });
+  const versions = { current: COMMIT, withoutHead: COMMIT_WITHOUT_HEAD, longer: COMMIT_WITH_ADMISSIONS };
+  const { reader, readHead, isLonger } = open(bytes, what, versions);
   const added = reader.list(readDevice, limits.devicesPerCommit);
   const data = {
     added,
@@ -119,20 +138,40 @@ export function decodeCommitData(bytes: Uint8Array): CommitData {
   if (added.length > 0 !== (lookupHash !== undefined))
     throw new ProtocolError("DECODE_SHAPE", { what, field: "lookupHash" });
   const treeHead = readHead();
-  return { ...data, ...(lookupHash && { lookupHash }), ...(treeHead && { treeHead }) };
+  const decoded = { ...data, ...(lookupHash && { lookupHash }), ...(treeHead && { treeHead }) };
+  return isLonger ? { ...decoded, admitted: readAdmitted(reader, added) } : decoded;
 }
 
-/** Of either version: the older one has no tree head, and `readHead` reads nothing. */
+function readAdmitted(reader: FieldReader, added: readonly DeviceReference[]): AdmittedAccount[] {
+  const what = "admitted accounts";
+  const admitted = reader.list((value) => {
+    const fields = new FieldReader(value, what, 2);
+    return { accountId: asAccountId(fields.bytes()), linkId: fields.bytes(JOIN_LINK_ID_BYTES) };
+  }, limits.devicesPerCommit);
+  // A Commit that lets nobody in has the older form, and no other.
+  if (admitted.length === 0) throw new ProtocolError("DECODE_NOT_CANONICAL", { what });
+  for (const [i, { accountId }] of admitted.entries()) {
+    const isAdded = added.some((device) => equalBytes(device.accountId, accountId));
+    const isAgain = admitted.slice(0, i).some((before) => equalBytes(before.accountId, accountId));
+    if (!isAdded || isAgain) throw new ProtocolError("DECODE_SHAPE", { what });
+  }
+  return admitted;
+}
+
+/** Of any version: the oldest has no tree head, and `readHead` reads nothing; the longest has a field behind it. */
 function open(
   bytes: Uint8Array,
   what: string,
-  versions: { readonly current: string; readonly withoutHead: string },
-): { reader: FieldReader; readHead: () => TreeHead | undefined } {
+  versions: { readonly current: string; readonly withoutHead: string; readonly longer?: string },
+): { reader: FieldReader; readHead: () => TreeHead | undefined; isLonger: boolean } {
   const value = decodeCbor(bytes, what);
-  const isOlder = Array.isArray(value) && value[0] === versions.withoutHead;
-  const reader = new FieldReader(value, what, isOlder ? 6 : 7);
-  reader.constant(isOlder ? versions.withoutHead : versions.current);
-  return { reader, readHead: () => (isOlder ? undefined : headOf(reader.value())) };
+  const { current, withoutHead, longer } = versions;
+  const version = Array.isArray(value) ? value[0] : undefined;
+  const isOlder = version === withoutHead;
+  const isLonger = longer !== undefined && version === longer;
+  const reader = new FieldReader(value, what, isOlder ? 6 : isLonger ? 8 : 7);
+  reader.constant(isOlder ? withoutHead : isLonger ? longer : current);
+  return { reader, readHead: () => (isOlder ? undefined : headOf(reader.value())), isLonger };
 }
 
 function headFields(head: TreeHead | undefined): CborValue {

@@ -24,6 +24,7 @@ export const protocolErrors = {
   DECODE_RANGE: "A number is out of range.",
   DECODE_PADDING: "The padding is wrong.",
   INVITE_LINK: "The invitation is not complete, or not an invitation.",
+  JOIN_LINK: "The link to a conversation is not complete, or not such a link.",
   HANDLE_LENGTH: "A handle has 1 to 64 characters.",
   HANDLE_INVISIBLE: "The handle holds a character that shows nothing or turns the direction of text.",
   HANDLE_CHARACTER: "A handle consists of letters, digits, single spaces and the punctuation of names.",

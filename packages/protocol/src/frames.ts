@@ -108,10 +108,17 @@ export interface GoodbyeFrame {
   readonly code: string;
 }
 
+/** There is something new about requests to join: for a member to look at, or for whoever asked. */
+export interface JoinRequestsFrame {
+  readonly type: "join-requests";
+  readonly conversationId: ConversationId;
+}
+
 export type ServerFrame =
   | ReadyFrame
   | AcceptedFrame
   | RejectedFrame
   | ItemsFrame
   | WelcomeFrame
+  | JoinRequestsFrame
   | GoodbyeFrame;

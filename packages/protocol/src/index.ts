@@ -4,6 +4,7 @@ export {
   decodeMessageData,
   encodeCommitData,
   encodeMessageData,
+  type AdmittedAccount,
   type CommitData,
   type DeviceReference,
   type MessageData,
@@ -75,6 +76,17 @@ export {
   type InviteLink,
   type TrustAnchors,
 } from "./invite.ts";
+export {
+  encodeJoinLinkContext,
+  encodeJoinRequest,
+  formatJoinLink,
+  JOIN_LINK_ID_BYTES,
+  JOIN_SECRET_BYTES,
+  joinRefusals,
+  parseJoinLink,
+  type JoinLinkText,
+  type JoinRequest,
+} from "./join-link.ts";
 export { limits } from "./limits.ts";
 export { decodeMlsOuter, type MlsContentType, type MlsOuter } from "./mls-outer.ts";
 export { padme, padmeLength, unpadme } from "./padding.ts";

@@ -38,6 +38,18 @@ export const limits = {
   usesPerInvite: 1000,
   /** How long an invitation is good. */
   inviteSeconds: 30 * 24 * 3600,
+  /** Links by which others may join one conversation. */
+  joinLinks: 8,
+  /** Accounts that join by one link. */
+  usesPerJoinLink: 100,
+  /** How long a link to a conversation is good. */
+  joinLinkSeconds: 90 * 24 * 3600,
+  /** How long a request to join waits. */
+  joinRequestSeconds: 7 * 24 * 3600,
+  /** Requests to join that wait in one conversation. */
+  joinRequestsPerConversation: 256,
+  /** Requests to join of one account that wait. */
+  joinRequestsPerAccount: 16,
   /** A sealed account key, as base64url text. */
   recoveryBytes: 4096,
   /** What a new device leaves for the one that links it. */

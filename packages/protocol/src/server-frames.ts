@@ -46,6 +46,9 @@ export function encodeServerFrame(frame: ServerFrame): Uint8Array {
         frame.roster.map(rosterSaltFields),
       ];
       break;
+    case "join-requests":
+      value = [frame.type, frame.conversationId];
+      break;
     case "goodbye":
       value = [frame.type, frame.code];
       break;
@@ -110,6 +113,8 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
         roster: reader.list(readRosterSalt, limits.accountsPerConversation),
       };
     }
+    case "join-requests":
+      return { type, conversationId: asConversationId(fields(value, 2).bytes()) };
     case "goodbye": {
       const reader = fields(value, 2);
       return { type, code: reader.text(64) };

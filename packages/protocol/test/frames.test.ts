@@ -113,6 +113,7 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     welcome: bytes,
     roster,
   }),
+  record({ type: fc.constant("join-requests" as const), conversationId }),
   record({ type: fc.constant("goodbye" as const), code: fc.string({ maxLength: 30 }) }),
 );
 

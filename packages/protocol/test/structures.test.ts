@@ -75,6 +75,19 @@ test("DEL-04: authenticated data of messages and Commits has one encoding", () =
   assertDecoder(encodeCommitData(commit), decodeCommitData, encodeCommitData);
   assertDecoder(encodeCommitData({ ...commit, treeHead }), decodeCommitData, encodeCommitData);
   assert.deepEqual(decodeCommitData(encodeCommitData({ ...commit, treeHead })), { ...commit, treeHead });
+  const admission = { accountId, linkId: filled(16, 11) };
+  const letting = { ...commit, treeHead, admitted: [admission] };
+  assertDecoder(encodeCommitData(letting), decodeCommitData, encodeCommitData);
+  assert.deepEqual(decodeCommitData(encodeCommitData(letting)), letting);
+  assert.deepEqual(encodeCommitData({ ...letting, admitted: [] }), encodeCommitData({ ...commit, treeHead }));
+  const none = [[[accountId, deviceId]], [], 900, commit.rosterRoot, lookupHash, null, []];
+  assert.throws(() => decodeCommitData(encodeCbor(["portcullis/commit/v4", ...none])), {
+    code: "DECODE_NOT_CANONICAL",
+  });
+  for (const wrong of [[admission, admission], [{ ...admission, accountId: asAccountId(filled(32, 12)) }]])
+    assert.throws(() => decodeCommitData(encodeCommitData({ ...letting, admitted: wrong })), {
+      code: "DECODE_SHAPE",
+    });
   assert.throws(() => decodeMessageData(encodeCommitData(commit)), { code: "DECODE_SHAPE" });
   const crowd = { ...commit, added: Array.from({ length: limits.devicesPerCommit + 1 }, () => device) };
   assert.throws(() => decodeCommitData(encodeCommitData(crowd)), { code: "DECODE_LENGTH" });

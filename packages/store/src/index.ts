@@ -18,6 +18,12 @@ export type {
 } from "./repositories/conversations.ts";
 export type { Invite, Invites } from "./repositories/invites.ts";
 export type { Accepted, CursorChange, EpochChange, Group, Items, StoredItem } from "./repositories/items.ts";
+export type {
+  JoinRequestOutcome,
+  JoinRequests,
+  NewJoinRequest,
+  StoredJoinRequest,
+} from "./repositories/join-requests.ts";
 export type { ClaimedKeyPackage, KeyPackages } from "./repositories/key-packages.ts";
 export type { Link, Links, LinkTerms } from "./repositories/links.ts";
 export type { NewOpening, Openings, StoredOpening } from "./repositories/openings.ts";

@@ -24,6 +24,7 @@ export interface Schema {
   items: ItemTable;
   sealedBuckets: SealedBucketTable;
   welcomes: WelcomeTable;
+  joinRequests: JoinRequestTable;
   openings: OpeningTable;
   orders: OrderTable;
   batches: BatchTable;
@@ -156,6 +157,18 @@ export interface WelcomeTable {
   sequence: number;
   welcome: Uint8Array;
   roster: Uint8Array;
+}
+
+/** `sequence`: the conversation's last when it came; `refusal`: null while it waits. */
+export interface JoinRequestTable {
+  conversationId: ConversationId;
+  accountId: AccountId;
+  linkId: Uint8Array;
+  askedAtMs: number;
+  signature: Uint8Array;
+  sequence: number;
+  expiresAtMs: number;
+  refusal: string | null;
 }
 
 export type Origin = "access" | "identity";

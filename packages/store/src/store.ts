@@ -4,6 +4,7 @@ import { Connection, type Fault } from "./repositories/connection.ts";
 import { Conversations } from "./repositories/conversations.ts";
 import { Invites } from "./repositories/invites.ts";
 import type { Items } from "./repositories/items.ts";
+import { JoinRequests } from "./repositories/join-requests.ts";
 import { KeyPackages } from "./repositories/key-packages.ts";
 import { Links } from "./repositories/links.ts";
 import { Openings } from "./repositories/openings.ts";
@@ -26,6 +27,7 @@ export interface Store {
   readonly conversations: Conversations;
   readonly items: Items;
   readonly welcomes: Welcomes;
+  readonly joinRequests: JoinRequests;
   readonly sealedBuckets: SealedBuckets;
   readonly openings: Openings;
   readonly orders: Orders;
@@ -54,6 +56,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     conversations: new Conversations(connection),
     items: new SqliteItems(database, connection),
     welcomes: new Welcomes(connection),
+    joinRequests: new JoinRequests(connection),
     sealedBuckets: new SealedBuckets(connection),
     openings: new Openings(connection),
     orders: new Orders(connection),

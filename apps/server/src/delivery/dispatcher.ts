@@ -55,6 +55,11 @@ export class Dispatcher {
     }
   }
 
+  /** To those of the devices that are connected. */
+  tell(devices: readonly DeviceReference[], frame: Uint8Array): void {
+    for (const device of devices) this.#connections.get(deviceKey(device))?.send(frame);
+  }
+
   closeAll(code: string): void {
     for (const connection of this.#connections.values()) connection.close(code);
   }

@@ -10,6 +10,7 @@ import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
+import { joinRequestRoutes } from "./join-request-routes.ts";
 import { keyPackageRoutes } from "./key-package-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { linkRoutes } from "./link-routes.ts";
@@ -46,6 +47,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     recoveryRoutes,
     linkRoutes,
     conversationRoutes,
+    joinRequestRoutes,
     ledgerRoutes,
     orderRoutes,
     tileRoutes,

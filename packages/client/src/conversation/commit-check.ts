@@ -7,6 +7,7 @@ import {
   decodeMlsOuter,
   equalBytes,
   toBase64Url,
+  type AdmittedAccount,
   type BucketStart,
   type CommitData,
   type DeviceReference,
@@ -121,6 +122,11 @@ export function checkCommit(
   const { root } = rosterOf(context.rosterKey, [...stay, ...summary.added]);
   if (!equalBytes(root, data.rosterRoot)) throw new ClientError("CLIENT_COMMIT_ROSTER");
   return data as CheckedCommit;
+}
+
+/** Whom a Commit lets in by links, as its own authenticated data states. */
+export function admittedBy(message: Uint8Array): readonly AdmittedAccount[] {
+  return decodeCommitData(decodeMlsOuter(message).authenticatedData).admitted ?? [];
 }
 
 /** The device that an item names as its sender. */

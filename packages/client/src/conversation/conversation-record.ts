@@ -4,6 +4,7 @@ import {
   decodeCbor,
   encodeCbor,
   FieldReader,
+  ProtocolError,
   type BucketStart,
   type CborValue,
   type ConversationClass,
@@ -13,14 +14,19 @@ import {
   decodeSharedState,
   encodeSharedState,
   readStanding,
+  joinLinkFields,
+  readJoinLinks,
   standingFields,
 } from "@portcullis/protocol/content";
 import type { OutboxEntry } from "../outbox/outbox-entry.ts";
 import { StateKeeper, type KeptState } from "./state-keeper.ts";
 
 const CONVERSATION = "portcullis/client-conversation/v2";
+/** The same with links that were taken away in this epoch, of which there is at least one. */
+const CONVERSATION_V3 = "portcullis/client-conversation/v3";
 /** Written before conversations had a shared state: still read. */
 const CONVERSATION_V1 = "portcullis/client-conversation/v1";
+const WHAT = "conversation record";
 const CONDITIONS = ["creating", "open", "frozen", "left"] as const;
 
 /** Why nothing more of a conversation is accepted, and whose Commit it was. */
@@ -54,8 +60,9 @@ export interface StoredConversation {
 }
 
 export function encodeConversationRecord(record: ConversationRecord): Uint8Array {
+  const { revoked = [] } = record.shared;
   return encodeCbor([
-    CONVERSATION,
+    revoked.length === 0 ? CONVERSATION : CONVERSATION_V3,
     record.condition,
     record.class,
     record.epoch,
@@ -67,16 +74,18 @@ export function encodeConversationRecord(record: ConversationRecord): Uint8Array
     standingFields(record.shared.standing),
     record.shared.startVersion,
     record.shared.welcomedBy ?? null,
+    ...(revoked.length === 0 ? [] : [joinLinkFields(revoked)]),
   ]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeConversationRecord(bytes: Uint8Array): ConversationRecord {
-  const what = "conversation record";
-  const value = decodeCbor(bytes, what);
-  const isFirst = Array.isArray(value) && value[0] === CONVERSATION_V1;
-  const reader = new FieldReader(value, what, isFirst ? 8 : 12);
-  reader.constant(isFirst ? CONVERSATION_V1 : CONVERSATION);
+  const value = decodeCbor(bytes, WHAT);
+  const version = Array.isArray(value) ? value[0] : undefined;
+  const isFirst = version === CONVERSATION_V1;
+  const isThird = version === CONVERSATION_V3;
+  const reader = new FieldReader(value, WHAT, isFirst ? 8 : isThird ? 13 : 12);
+  reader.constant(isFirst ? CONVERSATION_V1 : isThird ? CONVERSATION_V3 : CONVERSATION);
   const record = {
     condition: reader.oneOf(CONDITIONS),
     class: reader.oneOf(["sealed", "recorded"]),
@@ -86,18 +95,24 @@ export function decodeConversationRecord(bytes: Uint8Array): ConversationRecord 
     rosterRoot: reader.bytes(32),
   };
   const freeze = reader.value();
-  const shared = isFirst ? StateKeeper.withoutRoles().kept : readShared(reader);
+  const shared = isFirst ? StateKeeper.withoutRoles().kept : readShared(reader, isThird);
   return { ...record, ...(freeze !== null && { freeze: readFreeze(freeze) }), shared };
 }
 
-function readShared(reader: FieldReader): KeptState {
+function readShared(reader: FieldReader, hasRevoked: boolean): KeptState {
   const shared = {
     state: decodeSharedState(reader.bytes()),
     standing: readStanding(new FieldReader(reader.value(), "standing", 2)),
     startVersion: reader.integer(),
   };
   const welcomedBy = reader.optionalBytes();
-  return { ...shared, ...(welcomedBy && { welcomedBy: asAccountId(welcomedBy) }) };
+  const revoked = hasRevoked ? readJoinLinks(reader) : [];
+  if (hasRevoked && revoked.length === 0) throw new ProtocolError("DECODE_NOT_CANONICAL", { what: WHAT });
+  return {
+    ...shared,
+    ...(welcomedBy && { welcomedBy: asAccountId(welcomedBy) }),
+    ...(revoked.length > 0 && { revoked }),
+  };
 }
 
 function freezeFields({ sequence, code, committer }: Freeze): CborValue {

@@ -9,7 +9,7 @@ import {
 } from "@portcullis/protocol";
 import type { SharedState } from "@portcullis/protocol/content";
 import { Batch } from "./batch.ts";
-import { checkCommit, checkLookup, isSameDevice, senderOf } from "./commit-check.ts";
+import { admittedBy, checkCommit, checkLookup, isSameDevice, senderOf } from "./commit-check.ts";
 import {
   encodeConversationRecord,
   type ConversationRecord,
@@ -213,7 +213,9 @@ export class Conversation {
       await this.#begin(batch, { start, facts, condition: "open" });
       // Its leaf key is one that others may know from elsewhere, and goes first of all.
       if (keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
-      batch.add(keyPackages.spend(start.reference));
+      const asked = this.#host.joinRequests.joined(this.id);
+      batch.add(keyPackages.spend(start.reference), ...asked.changes);
+      batch.afterwards(asked.settle);
       await this.#store(batch, frame.sequence);
       this.#host.replenish();
       await this.outbox.flush();
@@ -295,7 +297,7 @@ export class Conversation {
     // Whoever was welcomed was told the state from before that.
     if (taken.attempt.welcomed.length > 0 && this.#states?.isChangedInEpoch === true)
       batch.afterwards(() => repeatState(this.#host, this));
-    this.#states?.beginEpoch(start.group.members);
+    this.#states?.beginEpoch(start.group.members, admittedBy(taken.attempt.message));
     const { startBucket, rosterRoot } = taken.attempt;
     const facts = { startBucket, rosterRoot, startedAtMs: item.acceptedAtMs };
     await this.#begin(batch, { start, facts, condition: "open" });
@@ -311,7 +313,7 @@ export class Conversation {
       devices.learn(lists);
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
-        const { startBucket, rosterRoot, treeHead } = checkCommit(summary, {
+        const { startBucket, rosterRoot, treeHead, admitted } = checkCommit(summary, {
           sender: senderOf(item),
           acceptedAtMs: item.acceptedAtMs,
           before: epoch.group.members,
@@ -320,12 +322,13 @@ export class Conversation {
           lists,
         });
         this.#states?.demandRight(summary.committer.accountId, summary);
+        this.#states?.demandAdmissions(admitted ?? [], { before: epoch.group.members, startBucket });
         batch.afterwards(() => this.#host.log.hear(treeHead, senderOf(item)));
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);
       if (facts === undefined) throw new ClientError("CLIENT_COMMIT_MEMBERS");
-      this.#states?.beginEpoch(processed.group.members);
+      this.#states?.beginEpoch(processed.group.members, admittedBy(item.message));
       await this.#begin(batch, { start: processed, facts, condition: "open" });
       return true;
     } catch (error) {

@@ -1,7 +1,13 @@
 import type { Member } from "@portcullis/mls";
-import { decodeSharedState, type SharedState, type Standing } from "@portcullis/protocol/content";
-import { equalBytes, type AccountId } from "@portcullis/protocol";
+import {
+  decodeSharedState,
+  type JoinLink,
+  type SharedState,
+  type Standing,
+} from "@portcullis/protocol/content";
+import { equalBytes, type AccountId, type AdmittedAccount } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
+import { checkAdmissions, linksWithout } from "./join-rules.ts";
 import {
   afterCommit,
   checkSuccessor,
@@ -20,6 +26,8 @@ export interface KeptState {
   readonly startVersion: number;
   /** Who added this device, while the epoch lasts in which it joined. */
   readonly welcomedBy?: AccountId;
+  /** Links that were taken away in this epoch: what was let in by one may have been on the way. Absent when there are none. */
+  readonly revoked?: readonly JoinLink[];
 }
 
 /** The shared state of one conversation as the sequence of its items makes it, the same for every member. */
@@ -69,7 +77,9 @@ export class StateKeeper {
     if (isSameState(state, next)) return;
     const isTold = welcomedBy !== undefined && equalBytes(author, welcomedBy) && next.version > state.version;
     if (!isTold) checkSuccessor(state, next, author, members);
-    this.#kept = { ...this.#kept, state: next };
+    const { revoked = [] } = this.#kept;
+    const gone = [...revoked, ...linksWithout(state.links ?? [], next.links ?? [])];
+    this.#kept = { ...this.#kept, state: next, ...(gone.length > 0 && { revoked: gone }) };
   }
 
   /** @throws ClientError CLIENT_COMMIT_ROLE unless the roles permit it that the epoch began with, or those of now (GRP-11) */
@@ -82,9 +92,18 @@ export class StateKeeper {
       throw new ClientError("CLIENT_COMMIT_ROLE");
   }
 
+  /**
+   * Judges whom a Commit lets in by links that stood at any time in its epoch (GRP-23). A device that joined in this epoch
+   * takes the others' word: it may not have been told yet what stands (GRP-05). @throws ClientError CLIENT_JOIN_…
+   */
+  demandAdmissions(admitted: readonly AdmittedAccount[], epoch: Parameters<typeof checkAdmissions>[2]): void {
+    const { state, revoked = [], welcomedBy } = this.#kept;
+    if (welcomedBy === undefined) checkAdmissions([...(state.links ?? []), ...revoked], admitted, epoch);
+  }
+
   /** A Commit was taken in. */
-  beginEpoch(members: readonly Member[]): void {
-    this.#kept = beginning(afterCommit(this.#kept.state, members));
+  beginEpoch(members: readonly Member[], admitted: readonly AdmittedAccount[] = []): void {
+    this.#kept = beginning(afterCommit(this.#kept.state, members, admitted));
   }
 
   /** This device's own state was ordered behind another that follows the same one. */

@@ -1,8 +1,23 @@
 import { sha256 } from "@portcullis/crypto";
-import { encodeSharedState, type Role, type SharedState, type Standing } from "@portcullis/protocol/content";
-import { equalBytes, limits, utf8, type AccountId, type DeviceReference } from "@portcullis/protocol";
+import {
+  encodeSharedState,
+  type JoinLink,
+  type Role,
+  type SharedState,
+  type Standing,
+} from "@portcullis/protocol/content";
+import {
+  equalBytes,
+  limits,
+  utf8,
+  type AccountId,
+  type AdmittedAccount,
+  type DeviceReference,
+} from "@portcullis/protocol";
 import { accountsOf } from "../identity/device-directory.ts";
 import { ClientError } from "../errors.ts";
+import { findLink } from "../joining/join-key.ts";
+import { checkLinks, noteAdmissions, standingLinks } from "./join-rules.ts";
 
 /** The state with which its creator, who owns it, begins a conversation. @throws ClientError CLIENT_STATE_SIZE */
 export function firstState(creator: AccountId, look: { name: string; picture?: Uint8Array }): SharedState {
@@ -29,12 +44,15 @@ export type StateChange =
   /** Absent: there is no picture any more. */
   | { readonly picture: Uint8Array | undefined }
   | { readonly accountId: AccountId; readonly role: Role }
-  | { readonly leave: AccountId };
+  | { readonly leave: AccountId }
+  /** All that are to stand. */
+  | { readonly links: readonly JoinLink[] };
 
 /** The state that follows when this is changed. @throws ClientError CLIENT_STATE_SIZE */
 export function changed(state: SharedState, change: StateChange): SharedState {
   if ("name" in change) return follow(state, { name: change.name });
   if ("picture" in change) return follow(state, { picture: change.picture });
+  if ("links" in change) return follow(state, { links: change.links });
   const accountId = "leave" in change ? change.leave : change.accountId;
   const others = without(state.roles, accountId);
   if ("leave" in change)
@@ -68,6 +86,8 @@ export function checkSuccessor(
   const hasOwner = (standing: Standing): boolean => standing.roles.some(({ role }) => role === "owner");
   if (hasOwner(state) && !hasOwner(next)) throw new ClientError("CLIENT_STATE_OWNERLESS");
   checkRights(state, next, author);
+  const roleAfter = (account: AccountId): Role => roleOf(next, account);
+  checkLinks(state.links ?? [], next.links ?? [], { author, role: roleOf(state, author), roleAfter });
 }
 
 function checkRights(state: SharedState, next: SharedState, author: AccountId): void {
@@ -94,14 +114,36 @@ function roleIn({ roles }: Standing, accountId: AccountId): Role {
   return roles.find((entry) => equalBytes(entry.accountId, accountId))?.role ?? "member";
 }
 
-/** The state behind a Commit: who is no member any more has no role and is not leaving. The same for everybody. */
-export function afterCommit(state: SharedState, members: readonly DeviceReference[]): SharedState {
+/**
+ * The state behind a Commit: who is no member any more has no role, no links, and is not leaving; whoever was let in by a
+ * link is noted there and has its role. The same for everybody.
+ */
+export function afterCommit(
+  state: SharedState,
+  members: readonly DeviceReference[],
+  admitted: readonly AdmittedAccount[] = [],
+): SharedState {
   const present = accountsOf(members);
   const isPresent = (account: AccountId): boolean => present.some((one) => equalBytes(one, account));
-  const roles = state.roles.filter(({ accountId }) => isPresent(accountId));
+  const { links: before = [] } = state;
+  const stay = state.roles.filter(({ accountId }) => isPresent(accountId));
+  const roles = [...stay, ...rolesByLinks(before, admitted)];
   const leaving = state.leaving.filter(isPresent);
-  const isUnchanged = roles.length === state.roles.length && leaving.length === state.leaving.length;
-  return isUnchanged ? state : follow(state, { roles, leaving });
+  const links = noteAdmissions(before, admitted).filter(({ maker }) => isPresent(maker));
+  const next = follow(state, { roles, leaving, links });
+  return hasSameContent(state, next) ? state : next;
+}
+
+function rolesByLinks(links: readonly JoinLink[], admitted: readonly AdmittedAccount[]): Standing["roles"] {
+  return admitted.flatMap(({ accountId, linkId }) =>
+    findLink(links, linkId)?.role === "admin" ? [{ accountId, role: "admin" as const }] : [],
+  );
+}
+
+/** Whether nothing but the version is another. */
+function hasSameContent({ version: _v, previous: _p, ...state }: SharedState, next: SharedState): boolean {
+  const { version: _version, previous: _previous, ...content } = next;
+  return isSameState({ version: 0, ...state }, { version: 0, ...content });
 }
 
 /**
@@ -149,12 +191,17 @@ export function turnToRemove(
 
 function follow(
   state: SharedState,
-  change: { name?: string; picture?: Uint8Array | undefined } & Partial<Standing>,
+  change: {
+    name?: string;
+    picture?: Uint8Array | undefined;
+    links?: readonly JoinLink[];
+  } & Partial<Standing>,
 ): SharedState {
-  const { picture: before, ...rest } = state;
-  const { picture = "picture" in change ? undefined : before, ...changes } = change;
+  const { picture: before, links: linksBefore = [], ...rest } = state;
+  const { picture = "picture" in change ? undefined : before, links = linksBefore, ...changes } = change;
   const next = { ...rest, ...changes, version: state.version + 1, previous: hashOf(state) };
-  return sized({ ...next, ...(picture && { picture }) });
+  const standing = standingLinks(links, (account) => roleOf(next, account));
+  return sized({ ...next, ...(picture && { picture }), ...(standing.length > 0 && { links: standing }) });
 }
 
 function hashOf(state: SharedState): Uint8Array {

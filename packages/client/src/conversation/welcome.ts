@@ -1,4 +1,5 @@
-import type { WelcomeFrame } from "@portcullis/protocol";
+import { equalBytes, type WelcomeFrame } from "@portcullis/protocol";
+import { decodeSharedState } from "@portcullis/protocol/content";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { requireListed } from "../identity/device-directory.ts";
@@ -34,8 +35,8 @@ export function checkReturn(
  * terms, the roster that the server knows, and `before`, what the device has of the conversation already. @throws ClientError CLIENT_WELCOME_…, CLIENT_DEVICE_UNKNOWN; MlsError, LedgerError
  */
 export async function openWelcome(
-  { account, devices, engine, keyPackages, provider }: Host,
-  { welcome, roster }: WelcomeFrame,
+  { account, devices, engine, joinRequests, keyPackages, provider }: Host,
+  { conversationId, welcome, roster }: WelcomeFrame,
   before: ConversationRecord | undefined,
 ): Promise<{ start: WelcomedEpoch; facts: EpochFacts }> {
   const lists = await devices.current(roster.map(({ accountId }) => accountId));
@@ -46,6 +47,8 @@ export async function openWelcome(
   for (const member of members) requireListed(lists, member);
   provider.checkTerms(terms);
   if (!isRosterOf(roster, rosterKey, members)) throw new ClientError("CLIENT_WELCOME_ROSTER");
+  if (!equalBytes(start.group.conversationId, conversationId)) throw new ClientError("CLIENT_WELCOME_TERMS");
+  joinRequests.check(conversationId, terms.class, decodeSharedState(start.joining.state));
   if (before !== undefined) checkReturn(before, start, account);
   const { root: rosterRoot } = rosterOf(rosterKey, members);
   return { start, facts: { startBucket, rosterRoot, startedAtMs: startBucket * 1000 } };

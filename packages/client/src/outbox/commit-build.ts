@@ -38,7 +38,7 @@ export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
 /**
  * A Commit on this epoch with the statement of what it does, the salts for the server, and for those whom it adds the
  * Welcome and the lookup that proves their devices.
- * @throws ClientError CLIENT_COMMIT_ROLE, MlsError
+ * @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_JOIN_…, MlsError
  */
 export async function buildCommit(
   epoch: Epoch,
@@ -55,11 +55,15 @@ export async function buildCommit(
   const { startBucket, states, committer, directory, log } = context;
   const { add, remove } = remaining(epoch, intent);
   states.demandRight(committer, { added: add, removed: remove });
+  const admitted = (intent.admits ?? []).filter(({ accountId }) =>
+    add.some((device) => equalBytes(device.accountId, accountId)),
+  );
+  states.demandAdmissions(admitted, { before: group.members, startBucket });
   const stay = group.members.filter((member) => !remove.includes(member));
   const devicesAfter = stay.length + add.length;
   if (devicesAfter > limits.devicesPerConversation)
     throw new ClientError("CLIENT_CONVERSATION_FULL", { devices: devicesAfter });
-  const state = afterCommit(states.state, [...stay, ...add]);
+  const state = afterCommit(states.state, [...stay, ...add], admitted);
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
   const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
@@ -71,6 +75,7 @@ export async function buildCommit(
     rosterRoot: root,
     ...(lookup && { lookupHash: sha256(lookup) }),
     ...(log.head && { treeHead: log.head }),
+    ...(admitted.length > 0 && { admitted }),
   });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),

@@ -7,7 +7,9 @@ import {
   decodeCbor,
   encodeCbor,
   FieldReader,
+  JOIN_LINK_ID_BYTES,
   type AccountId,
+  type AdmittedAccount,
   type BucketStart,
   type CborValue,
   type ConversationId,
@@ -43,6 +45,8 @@ export type Intent =
       readonly renews?: number;
       /** Nobody is added or removed: this device's path is to have keys, unless it has them by then. */
       readonly warms?: true;
+      /** Those of `add` who asked to join by a link; nobody is removed then. */
+      readonly admits?: readonly AdmittedAccount[];
     };
 
 /** One message as it was encrypted for one epoch and bucket. */
@@ -110,14 +114,15 @@ function intentFields(intent: Intent): CborValue {
   if (intent.renews !== undefined) return ["renew", intent.renews, 0];
   if (intent.warms === true) return ["warm", 0, 0];
   const add = intent.add.map(({ accountId, deviceId, keyPackage }) => [accountId, deviceId, keyPackage]);
-  const { removeDevices } = intent;
+  const { admits, removeDevices } = intent;
+  if (admits !== undefined) return ["admit", add, admits.map(({ accountId, linkId }) => [accountId, linkId])];
   if (removeDevices === undefined) return [intent.kind, add, intent.remove];
   return ["devices", add, removeDevices.map(({ accountId, deviceId }) => [accountId, deviceId])];
 }
 
 function readIntent(value: CborValue): Intent {
   const reader = new FieldReader(value, "intent", 3);
-  const kind = reader.oneOf(["message", "commit", "devices", "renew", "warm"]);
+  const kind = reader.oneOf(["message", "commit", "devices", "renew", "warm", "admit"]);
   if (kind === "message") return { kind, applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
   if (kind === "renew") {
     const renews = reader.integer();
@@ -134,6 +139,7 @@ function readIntent(value: CborValue): Intent {
     const device = { accountId: asAccountId(fields.bytes()), deviceId: asDeviceId(fields.bytes()) };
     return { ...device, keyPackage: fields.bytes() };
   });
+  if (kind === "admit") return { kind: "commit", add, remove: [], admits: reader.list(readAdmitted) };
   if (kind === "devices") return { kind: "commit", add, remove: [], removeDevices: reader.list(readDevice) };
   const remove = reader.list((value) => asAccountId(bytesOf(value)));
   return { kind, add, remove };
@@ -216,6 +222,11 @@ function readDevice(value: CborValue): DeviceReference {
 function readRecordChain(value: CborValue): RecordChain {
   const reader = new FieldReader(value, "record chain", 2);
   return { index: reader.integer(), previous: reader.bytes(32) };
+}
+
+function readAdmitted(value: CborValue): AdmittedAccount {
+  const fields = new FieldReader(value, "admitted account", 2);
+  return { accountId: asAccountId(fields.bytes()), linkId: fields.bytes(JOIN_LINK_ID_BYTES) };
 }
 
 function bytesOf(value: CborValue): Uint8Array {

@@ -21,6 +21,11 @@ import {
   type DeviceReference,
   type DevicesRequest,
   type InviteRequest,
+  type JoinRefusal,
+  type JoinRefusalRequest,
+  type JoinRequestAnswer,
+  type JoinRequestBody,
+  type JoinRequestsAnswer,
   type KeyPackagesRequest,
   type LoggedOpeningsAnswer,
   type LookupAnswer,
@@ -37,6 +42,8 @@ import {
 } from "@portcullis/protocol";
 import type { AccountRecord } from "../account/account-record.ts";
 import { ClientError } from "../errors.ts";
+import type { ReceivedJoinRequest } from "../joining/doorkeeper.ts";
+import type { SignedJoinRequest } from "../joining/join-key.ts";
 
 export type Fetch = typeof fetch;
 
@@ -233,6 +240,50 @@ export class ServerApi {
     } catch (error) {
       if (!isRefusal(error, "CONVERSATION_EXISTS")) throw error;
     }
+  }
+
+  /** Undefined while it waits. Again is the same as once. */
+  async askToJoin(
+    account: AccountRecord,
+    { conversationId, ...request }: Omit<SignedJoinRequest, "accountId">,
+  ): Promise<JoinRefusal | undefined> {
+    const body: JoinRequestBody = {
+      linkId: toBase64Url(request.linkId),
+      askedAtMs: request.askedAtMs,
+      signature: toBase64Url(request.signature),
+    };
+    const path = `/v1/join-requests/${toBase64Url(conversationId)}`;
+    return (await this.#ask<JoinRequestAnswer>("PUT", path, body, await this.token(account))).refusal;
+  }
+
+  async withdrawJoinRequest(account: AccountRecord, conversationId: ConversationId): Promise<void> {
+    const path = `/v1/join-requests/${toBase64Url(conversationId)}/withdrawal`;
+    await this.#ask("POST", path, {}, await this.token(account));
+  }
+
+  /** What waits in a conversation of which this device is a member. */
+  async joinRequests(account: AccountRecord, conversationId: ConversationId): Promise<ReceivedJoinRequest[]> {
+    const path = `/v1/join-requests/${toBase64Url(conversationId)}`;
+    const token = await this.token(account);
+    const { requests } = await this.#ask<JoinRequestsAnswer>("GET", path, undefined, token);
+    return requests.map(({ accountId, linkId, askedAtMs, signature, sequence }) => ({
+      conversationId,
+      accountId: asAccountId(fromBase64Url(accountId)),
+      linkId: fromBase64Url(linkId),
+      askedAtMs,
+      signature: fromBase64Url(signature),
+      sequence,
+    }));
+  }
+
+  async refuseJoinRequest(
+    account: AccountRecord,
+    { conversationId, accountId, askedAtMs }: SignedJoinRequest,
+    refusal: JoinRefusal,
+  ): Promise<void> {
+    const body: JoinRefusalRequest = { accountId: toBase64Url(accountId), askedAtMs, refusal };
+    const path = `/v1/join-requests/${toBase64Url(conversationId)}/refusals`;
+    await this.#ask("POST", path, body, await this.token(account));
   }
 
   /** A token that is still good, by answering a challenge with the device's key where there is none. */

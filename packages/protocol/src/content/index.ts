@@ -1,6 +1,7 @@
 export { decodeMimiContent } from "./decode.ts";
 export { decodeDerivedValues, encodeDerivedValues, type MessageDerivedValues } from "./derived-values.ts";
 export { encodeMimiContent } from "./encode.ts";
+export { joinLinkFields, readJoinLinks, type JoinLink } from "./join-link.ts";
 export { mimiMessageId, mimiMessageIdInput } from "./message-id.ts";
 export {
   dispositions,

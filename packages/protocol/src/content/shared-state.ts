@@ -4,9 +4,12 @@ import { encodeCbor } from "../cbor-encoder.ts";
 import { ProtocolError } from "../errors.ts";
 import { asAccountId, type AccountId } from "../identifiers.ts";
 import { limits } from "../limits.ts";
+import { joinLinkFields, readJoinLinks, type JoinLink } from "./join-link.ts";
 import { dispositions, type MimiContent } from "./mimi-content.ts";
 
 const STATE = "portcullis/state/v1";
+/** The same with join links, of which there is at least one. */
+const STATE_WITH_LINKS = "portcullis/state/v2";
 const WHAT = "shared state";
 const CONTENT_TYPE = "application/portcullis-state";
 const ROLES = ["owner", "admin"] as const;
@@ -31,24 +34,30 @@ export interface SharedState extends Standing {
   readonly name: string;
   /** An image of at most `limits.pictureBytes`. */
   readonly picture?: Uint8Array;
+  /** By which others may join; absent when there are none. */
+  readonly links?: readonly JoinLink[];
 }
 
 /** The state's one encoding: accounts stand in the order of their bytes. */
 export function encodeSharedState(state: SharedState): Uint8Array {
+  const { links = [] } = state;
   return encodeCbor([
-    STATE,
+    links.length === 0 ? STATE : STATE_WITH_LINKS,
     state.version,
     state.previous ?? null,
     state.name,
     state.picture ?? null,
     ...standingFields(state),
+    ...(links.length === 0 ? [] : [joinLinkFields(links)]),
   ]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeSharedState(bytes: Uint8Array): SharedState {
-  const reader = new FieldReader(decodeCbor(bytes, WHAT), WHAT, 7);
-  reader.constant(STATE);
+  const value = decodeCbor(bytes, WHAT);
+  const hasLinks = Array.isArray(value) && value[0] === STATE_WITH_LINKS;
+  const reader = new FieldReader(value, WHAT, hasLinks ? 8 : 7);
+  reader.constant(hasLinks ? STATE_WITH_LINKS : STATE);
   const version = reader.integer();
   const previous = reader.optionalBytes(32);
   const name = reader.text();
@@ -56,12 +65,17 @@ export function decodeSharedState(bytes: Uint8Array): SharedState {
   if (utf8(name).length > limits.nameBytes || (picture?.length ?? 0) > limits.pictureBytes)
     throw new ProtocolError("DECODE_LENGTH", { what: WHAT });
   if ((version === 0) !== (previous === undefined)) throw new ProtocolError("DECODE_SHAPE", { what: WHAT });
+  const standing = readStanding(reader);
+  const links = hasLinks ? readJoinLinks(reader) : [];
+  // A state without links has the older form, and no other.
+  if (hasLinks && links.length === 0) throw new ProtocolError("DECODE_NOT_CANONICAL", { what: WHAT });
   return {
     version,
     ...(previous && { previous }),
     name,
     ...(picture && { picture }),
-    ...readStanding(reader),
+    ...standing,
+    ...(hasLinks && { links }),
   };
 }
 

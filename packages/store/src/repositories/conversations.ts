@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { AccountId, ConversationId, DeviceId } from "@portcullis/protocol";
+import type { AccountId, ConversationId, DeviceId, DeviceReference } from "@portcullis/protocol";
 import type { ConversationTable, MemberTable, RosterTable } from "../schema.ts";
 import type { Connection } from "./connection.ts";
 
@@ -69,6 +69,16 @@ export class Conversations {
       .select(["conversationId", "joinedSequence", "leftSequence", "cursor"])
       .where("accountId", "=", accountId)
       .where("deviceId", "=", deviceId)
+      .execute();
+  }
+
+  /** Those that are members now. */
+  async devices(conversationId: ConversationId): Promise<DeviceReference[]> {
+    return await this.#connection.query
+      .selectFrom("members")
+      .select(["accountId", "deviceId"])
+      .where("conversationId", "=", conversationId)
+      .where("leftSequence", "is", null)
       .execute();
   }
 

@@ -29,6 +29,7 @@ const texts = {
   welcome: `INSERT INTO welcomes (account_id, device_id, conversation_id, sequence, welcome, roster)
     VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET sequence = excluded.sequence, welcome = excluded.welcome, roster = excluded.roster`,
+  joined: `DELETE FROM join_requests WHERE conversation_id = ? AND account_id = ?`,
   cursor: `UPDATE members SET cursor = max(cursor, ?) WHERE conversation_id = ? AND account_id = ? AND device_id = ?`,
   welcomed: `DELETE FROM welcomes WHERE account_id = ? AND device_id = ? AND conversation_id = ? AND sequence <= ?`,
 };
@@ -105,6 +106,7 @@ export class SqliteItems implements Items {
     for (const { accountId, deviceId, welcome } of added) {
       statements.join.run(conversationId, accountId, deviceId, sequence);
       statements.welcome.run(accountId, deviceId, conversationId, sequence, welcome, roster.roster);
+      statements.joined.run(conversationId, accountId);
     }
   }
 

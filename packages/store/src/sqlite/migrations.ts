@@ -189,4 +189,19 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX links_of ON links (account_id);
   `,
+  `
+  CREATE TABLE join_requests (
+    conversation_id BLOB NOT NULL REFERENCES conversations,
+    account_id BLOB NOT NULL REFERENCES accounts,
+    link_id BLOB NOT NULL,
+    asked_at_ms INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    refusal TEXT,
+    PRIMARY KEY (conversation_id, account_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX join_requests_of ON join_requests (account_id);
+  CREATE INDEX join_requests_expiring ON join_requests (expires_at_ms);
+  `,
 ];
