@@ -14,6 +14,7 @@ import {
   type ServerFrame,
 } from "@portcullis/protocol";
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
+import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
@@ -64,6 +65,8 @@ export class DeviceSession implements Host {
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
   readonly ownDevices = new OwnDevicesKeeper(this);
+  /** To a device that this one has linked, or from the one that has linked it. */
+  readonly history: HistoryTransfer;
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -100,6 +103,7 @@ export class DeviceSession implements Host {
     });
     this.#connected.promise.catch(() => undefined);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
+    this.history = new HistoryTransfer(this, { api, store: options.store, secrets: state.secrets });
     this.#restore(state);
   }
 
@@ -232,6 +236,7 @@ export class DeviceSession implements Host {
     this.#stopped ??= new ClientError("CLIENT_CLOSED");
     this.#halt(new ClientError("CLIENT_CLOSED"));
     await Promise.all([...this.conversations.values()].map((conversation) => conversation.drained()));
+    await this.history.drained();
     for (const conversation of this.conversations.values()) conversation.epoch?.wipe();
     await this.#options.store.close();
   }
@@ -277,6 +282,7 @@ export class DeviceSession implements Host {
     this.replenish();
     this.#watchOwnEntry();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
+    this.history.go();
     this.events.emit("connection", { state: "ready" });
   }
 

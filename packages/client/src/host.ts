@@ -53,6 +53,8 @@ export interface ClientEvents {
   readonly refused: { readonly conversationId: ConversationId; readonly code: string };
   /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
   readonly "identity-alarm": IdentityAlarm;
+  /** The history of the device that linked this one comes. `lost`: the rest of it does not, since it took too long. */
+  readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */
   readonly unlinked: Readonly<Record<string, never>>;
   readonly connection: { readonly state: "ready" | "down"; readonly reason?: unknown };

@@ -185,4 +185,12 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX links_of ON links (account_id);
   `,
+  `
+  CREATE TABLE link_chunks (
+    link_id BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+    chunk_index INTEGER NOT NULL,
+    chunk BLOB NOT NULL,
+    PRIMARY KEY (link_id, chunk_index)
+  ) STRICT;
+  `,
 ];
