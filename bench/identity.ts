@@ -26,24 +26,15 @@ import {
 } from "@portcullis/ledger/identity";
 import { formatCheckpoint, formatTlogProof, type WitnessPolicy } from "@portcullis/ledger/verify";
 import { asDeviceId, utf8, type AccountId } from "@portcullis/protocol";
+import { ratesPerCpuSecond } from "./rate.ts";
 
 const ACCOUNTS = 1000;
 const DEVICES = 3;
-const ROUNDS = 100;
 const SIGNATURES = 30;
 const COSIGNED_AT_MS = 1_700_000_000_000;
 
 const seed = (name: string): Uint8Array => sha256(utf8(name));
 const keyOf = (name: string) => signingKeyFromSeed(seed(name));
-
-/** CPU time of this process per round, in milliseconds, once the code is warm. */
-function cpuOf(rounds: number, run: () => void): number {
-  for (let round = 0; round < rounds; round++) run();
-  const before = process.cpuUsage();
-  for (let round = 0; round < rounds; round++) run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000 / rounds;
-}
 
 function makeAccount(number: number) {
   const key = keyOf(`account ${number}`);
@@ -94,7 +85,7 @@ function makeLookup() {
 }
 
 /** What a lookup weighs, and its verification against so many plain Ed25519 verifications in the same run. */
-export function benchIdentity(print: (line: string) => void): void {
+export async function benchIdentity(print: (line: string) => void): Promise<void> {
   const { vrf, policy, someone, found, absent } = makeLookup();
   print(
     `identity lookup at ${ACCOUNTS} accounts of ${DEVICES} devices, 2 witnesses: ` +
@@ -103,19 +94,16 @@ export function benchIdentity(print: (line: string) => void): void {
   const key = keyOf("plain");
   const message = seed("message");
   const signature = sign(key, message);
-  const plain = cpuOf(ROUNDS, () => {
-    for (let i = 0; i < SIGNATURES; i++) verifySignature(key.publicKey, message, signature);
-  });
   const accounts = [someone.accountId];
-  const lookup = cpuOf(ROUNDS, () => {
-    verifyLookup({ lookup: decodeLookup(found), accounts, vrfKey: vrf.publicKey, policy });
+  const { plain, lookup, prove } = await ratesPerCpuSecond({
+    plain: () => verifySignature(key.publicKey, message, signature),
+    lookup: () => verifyLookup({ lookup: decodeLookup(found), accounts, vrfKey: vrf.publicKey, policy }),
+    prove: () => proveVrf(vrf, someone.accountId),
   });
-  const prove = cpuOf(ROUNDS, () => {
-    proveVrf(vrf, someone.accountId);
-  });
+  const against = (rate: number): string => (plain / SIGNATURES / rate).toFixed(2);
   print(
-    `identity lookup, verified: ${(lookup / plain).toFixed(2)} x the CPU of ${SIGNATURES} Ed25519 verifications ` +
-      `(${lookup.toFixed(2)} ms)`,
+    `identity lookup, verified: ${against(lookup)} x the CPU of ${SIGNATURES} Ed25519 verifications ` +
+      `(${(1000 / lookup).toFixed(2)} ms)`,
   );
-  print(`identity label, proven: ${(prove / plain).toFixed(2)} x the same`);
+  print(`identity label, proven: ${against(prove)} x the same`);
 }

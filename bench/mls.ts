@@ -12,7 +12,7 @@ const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length
 /** Application messages of 100 bytes per CPU second, against Ed25519 signing plus verifying in the same run. */
 export async function benchMls(print: (line: string) => void): Promise<void> {
   for (const members of [2, 100]) {
-    const [sender, reader] = await conversation(members);
+    const [sender, reader] = await openConversation(members);
     const messages: Uint8Array[] = [];
     const protect = async () => (await sender.group.protect(PAYLOAD, NOTHING)).message;
     const { ed25519, encrypt, both } = await ratesPerCpuSecond({
@@ -54,7 +54,7 @@ function device(): MlsEngine {
 }
 
 /** The creator's view and one other member's, in epoch 1. */
-async function conversation(members: number): Promise<[EpochStart, EpochStart]> {
+export async function openConversation(members: number): Promise<[EpochStart, EpochStart]> {
   const creator = device();
   const others = Array.from({ length: members - 1 }, device);
   const keyPackages = await Promise.all(others.map((other) => other.createKeyPackage()));

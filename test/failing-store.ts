@@ -1,16 +1,26 @@
 import type { ClientStore, StoreChange } from "@portcullis/client";
 
-/** Fails at one write, before or after it has become durable, and then at everything, as after a crash. */
+/**
+ * Fails at one write, before or after it has become durable, and then at everything, as after a crash. `writes` come
+ * before it, of those that `counts` names.
+ */
 export class FailingStore implements ClientStore {
   readonly #store: ClientStore;
   readonly #when: "before" | "after" | "never";
+  readonly #counts: (changes: readonly StoreChange[]) => boolean;
   #left: number;
   writes = 0;
 
-  constructor(store: ClientStore, when: "before" | "after" | "never", writes = Number.POSITIVE_INFINITY) {
+  constructor(
+    store: ClientStore,
+    when: "before" | "after" | "never",
+    writes = Number.POSITIVE_INFINITY,
+    counts: (changes: readonly StoreChange[]) => boolean = () => true,
+  ) {
     this.#store = store;
     this.#when = when;
     this.#left = writes;
+    this.#counts = counts;
   }
 
   load(): ReturnType<ClientStore["load"]> {
@@ -19,6 +29,7 @@ export class FailingStore implements ClientStore {
 
   async write(changes: readonly StoreChange[]): Promise<void> {
     this.writes++;
+    if (this.#left >= 0 && !this.#counts(changes)) return this.#store.write(changes);
     if (this.#left-- > 0) return this.#store.write(changes);
     if (this.#left === -1 && this.#when === "after") await this.#store.write(changes);
     throw new Error("the power went");

@@ -7,6 +7,7 @@ import { signDeviceList, verifyDeviceList, type VerifiedDeviceList } from "@port
 import { asDeviceId, toBase64Url, type AccountId } from "@portcullis/protocol";
 import { FixedClock, seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account/account-record.ts";
+import { FailingStore } from "./failing-store.ts";
 import { meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
@@ -122,6 +123,43 @@ test("CLT-05: an owner whose list is the one that everybody sees is left in peac
   fay.on("identity-alarm", (alarm) => alarms.push(alarm));
   await looked.promise;
   assert.deepEqual(alarms, []);
+});
+
+test("IDN-15, IDN-16: two people compare what they see, and a verified account is shown as such, also after a restart", async () => {
+  const gus = await room.join("gus");
+  const hal = await room.join("hal");
+  assert.equal(gus.safetyNumber(hal.accountId), hal.safetyNumber(gus.accountId));
+  gus.compareSafetyCode(hal.accountId, hal.safetyCode(gus.accountId));
+  assert.throws(() => gus.compareSafetyCode(hal.accountId, gus.safetyCode(hal.accountId)), {
+    code: "CLIENT_SAFETY_CODE_OTHER",
+  });
+  const id = await gus.createConversation({ class: "sealed", members: [hal.accountId] });
+  const verified = (client: PortcullisClient): boolean[] =>
+    client.state(id).members.map((member) => member.verified);
+  assert.deepEqual(verified(gus), [false, false]);
+  await gus.close();
+  for (const when of ["before", "after"] as const) {
+    const store = new FailingStore(new SqliteStore(room.storePath("gus")), when, 0);
+    const failing = await room.reopen("gus", { store });
+    await assert.rejects(failing.markVerified(hal.accountId), { code: "CLIENT_STORE_FAILED" });
+    assert.deepEqual(verified(failing), [false, false]);
+    await failing.close();
+    const again = await room.reopen("gus");
+    await again.idle();
+    assert.deepEqual(verified(again), [false, when === "after"]);
+    await again.close();
+  }
+  const last = await room.reopen("gus");
+  await last.markVerified(hal.accountId, false);
+  assert.deepEqual(verified(last), [false, false]);
+  await last.markVerified(hal.accountId);
+  assert.deepEqual(
+    last
+      .state(id)
+      .members.filter((member) => member.verified)
+      .map(({ accountId }) => accountId),
+    [hal.accountId],
+  );
 });
 
 async function accountOf(handle: string): Promise<{ accountId: AccountId }> {

@@ -4,7 +4,7 @@ import { accountUri, type Clock, type Random } from "@portcullis/protocol";
 import { encodeMimiContent, textMessage } from "@portcullis/protocol/content";
 import { decodeAccountRecord, type AccountRecord } from "../packages/client/src/account/account-record.ts";
 import { DeviceSession } from "../packages/client/src/device-session.ts";
-import { ServerApi } from "../packages/client/src/server/server-api.ts";
+import { sessionOptionsOf } from "../packages/client/src/options.ts";
 import type { ProviderRoom } from "./provider-room.ts";
 
 /** A member's device with its inside open: it keeps the rules only when told. */
@@ -16,18 +16,16 @@ export async function openSession(
   const store = new SqliteStore(room.storePath(handle));
   const state = await store.load();
   const session = new DeviceSession(
-    {
-      api: new ServerApi(room.server.url, fetch, () => Date.now()),
+    sessionOptionsOf({
+      server: room.server.url,
       store,
       trust: room.trust,
       platform: nodePlatform,
       clock,
-      realClock: { now: () => Date.now() },
       random,
       keyPackages: 8,
       gatherMs: 0,
-      ownEntryMs: 600_000,
-    },
+    }),
     decodeAccountRecord(state.account!),
     state,
   );

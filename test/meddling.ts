@@ -7,12 +7,19 @@ export interface Meddler {
   platform: Platform;
   /** Undefined: the frame is lost. */
   frame: (frame: ServerFrame) => ServerFrame | undefined;
+  /** What arrives now when this frame would: it and others, in whatever order, or nothing. */
+  arrivals: (frame: ServerFrame) => readonly ServerFrame[];
   answer: (path: string, response: Response) => Promise<Response>;
+  /** The same, with all of the address. */
+  request: (url: URL, response: Response) => Promise<Response>;
   /** Changes one item of others, the next one that comes. */
   nextItem: (change: (item: Item) => Item) => void;
 }
 
 const honestFrame = (frame: ServerFrame): ServerFrame => frame;
+
+/** Each frame by itself, as it comes. */
+export const inTime = (frame: ServerFrame): readonly ServerFrame[] => [frame];
 
 export function meddle(): Meddler {
   const transport: Transport = (url, events) =>
@@ -20,18 +27,22 @@ export function meddle(): Meddler {
       ...events,
       onFrame: (bytes) => {
         const frame = meddler.frame(decodeServerFrame(bytes));
-        if (frame !== undefined) events.onFrame(encodeServerFrame(frame));
+        const arrivals = frame === undefined ? [] : meddler.arrivals(frame);
+        for (const arrival of arrivals) events.onFrame(encodeServerFrame(arrival));
       },
     });
   const meddler: Meddler = {
     frame: honestFrame,
+    arrivals: inTime,
     answer: (_, response) => Promise.resolve(response),
+    request: (_, response) => Promise.resolve(response),
     platform: {
       ...nodePlatform,
       transport,
       fetch: async (...request) => {
         const response = await fetch(...request);
-        return meddler.answer(new URL(response.url).pathname, response);
+        const url = new URL(response.url);
+        return meddler.request(url, await meddler.answer(url.pathname, response));
       },
     },
     nextItem: (change) => {

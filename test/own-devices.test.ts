@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { PortcullisClient, ShownCode } from "@portcullis/client";
+import type { PortcullisClient, ShownCode, StoreChange } from "@portcullis/client";
 import { SqliteStore } from "@portcullis/client/node";
 import { toHex, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
@@ -42,6 +42,10 @@ const devicesIn = (client: PortcullisClient, id: ConversationId): string[] =>
     .members.map(({ deviceId }) => toHex(deviceId))
     .toSorted();
 
+/** Whether a Commit or a message goes into the outbox with these changes. */
+const sendsSomething = (changes: readonly StoreChange[]): boolean =>
+  changes.some((change) => "put" in change && change.put === "outbox");
+
 const idsOf = (...clients: readonly PortcullisClient[]): string[] =>
   clients.map(({ deviceId }) => toHex(deviceId)).toSorted();
 
@@ -75,7 +79,7 @@ for (const when of ["before", "after"] as const)
     const id = await talkWith(first);
     await first.settled();
     await first.close();
-    const store = new FailingStore(new SqliteStore(room.storePath(handle)), when, 1);
+    const store = new FailingStore(new SqliteStore(room.storePath(handle)), when, 0, sendsSomething);
     const crashing = await room.reopen(handle, { store });
     const crashed = nextEvent(crashing, "fault");
     await crashing.connect();
@@ -124,11 +128,11 @@ test("LNK-12: an unlink that was cut off behind the list goes on at the next con
   await other.waitForConversation(id);
   await first.settled();
   await first.close();
-  const store = new FailingStore(new SqliteStore(room.storePath(handle)), "before", 1);
+  const store = new FailingStore(new SqliteStore(room.storePath(handle)), "before", 0, sendsSomething);
   const crashing = await room.reopen(handle, { store });
   await crashing.connect();
   const left = nextEvent(other, "left");
-  await assert.rejects(crashing.unlinkDevice(other.deviceId));
+  await assert.rejects(crashing.unlinkDevice(other.deviceId), { code: "CLIENT_STORE_FAILED" });
   await crashing.close();
   const fay = await room.reopen(handle);
   const removed = nextEvent(fay, "epoch");

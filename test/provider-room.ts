@@ -11,6 +11,7 @@ import {
   type Platform,
   type ShownCode,
   type TrustConfig,
+  type Warming,
 } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { DkgParticipant, generateSigningKey, type SigningKey } from "@portcullis/crypto";
@@ -67,10 +68,20 @@ export interface ClientSetting {
   readonly listen: (client: PortcullisClient) => void;
   /** Stops waiting for somebody who reads the code. */
   readonly signal: AbortSignal;
+  readonly keyPackages: number;
+  readonly logProofMs: number;
+  readonly warming: Warming;
 }
 
-/** A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. */
-export async function openProviderRoom(directory: string, clock: Clock): Promise<ProviderRoom> {
+/**
+ * A whole provider on loopback: two witnesses, a server with policy and keysets, and its members' clients. `kept`: the
+ * directory holds one already, which is trusted so.
+ */
+export async function openProviderRoom(
+  directory: string,
+  clock: Clock,
+  kept?: ProviderRoom["trust"],
+): Promise<ProviderRoom> {
   const options = {
     dataDirectory: join(directory, "server"),
     provider: PROVIDER,
@@ -79,8 +90,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
     ledgerIntervalMs: 50,
     log: (): void => {},
   };
-  const keys = await runServer({ ...options, witnesses: [] });
-  await keys.close();
+  const logs = kept ? [kept.log, kept.identityLog] : await makeLogs(options);
   const witnesses: RunningWitness[] = [];
   for (const name of ["witness.one", "witness.two"])
     witnesses.push(
@@ -89,7 +99,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
         port: 0,
         host: "127.0.0.1",
         name,
-        logs: [keys.accessLog, keys.identityLog],
+        logs,
         random,
         clock,
       }),
@@ -97,7 +107,7 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
   const serving = { ...options, witnesses: witnesses.map(({ url, vkey }) => ({ url, vkey })) };
   let server = await runServer(serving);
   const port = Number(new URL(server.url).port);
-  const policyId = await setPolicy(server, witnesses);
+  const policyId = kept?.policyId ?? (await setPolicy(server, witnesses));
   const trust = {
     policyId,
     log: server.accessLog,
@@ -163,6 +173,13 @@ export async function openProviderRoom(directory: string, clock: Clock): Promise
       for (const witness of witnesses) await witness.close();
     },
   };
+}
+
+/** The server makes its keys, which the witnesses need. */
+async function makeLogs(options: Omit<ServerOptions, "witnesses">): Promise<string[]> {
+  const server = await runServer({ ...options, witnesses: [] });
+  await server.close();
+  return [server.accessLog, server.identityLog];
 }
 
 async function setPolicy(server: RunningServer, witnesses: readonly RunningWitness[]): Promise<string> {

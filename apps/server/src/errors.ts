@@ -25,6 +25,7 @@ export const serverErrors = {
   LINK_FULL: "The new device has not taken yet what was left for it.",
   LINK_LIMIT: "This account is linking as many devices as it may at a time.",
   DEVICE_LIST_NOT_NEXT: "The device list does not follow the one that stands.",
+  CONVERSATION_FULL: "A conversation has no more devices than that.",
   KEY_PACKAGES_NONE: "A device of these accounts has no KeyPackage left, or an account has no device.",
   CONVERSATION_EXISTS: "This conversation exists already.",
   CONVERSATION_POLICY: "A recorded conversation names the server's policy, a sealed one names none.",

@@ -25,6 +25,7 @@ export const status: Readonly<Record<ServerErrorCode, number>> = {
   LINK_FULL: 409,
   LINK_LIMIT: 409,
   DEVICE_LIST_NOT_NEXT: 409,
+  CONVERSATION_FULL: 409,
   KEY_PACKAGES_NONE: 409,
   CONVERSATION_EXISTS: 409,
   CONVERSATION_POLICY: 400,

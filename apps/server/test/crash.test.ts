@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { signOrder, type Order } from "@portcullis/access";
+import { signOrder } from "@portcullis/access";
 import { generateSigningKey, sha256 } from "@portcullis/crypto";
 import { signDeviceList, verifyDeviceList } from "@portcullis/ledger/identity";
 import { asDeviceId, toBase64Url, toHex, type ConversationId } from "@portcullis/protocol";
@@ -12,7 +12,7 @@ import { DemonstrationClockWriter } from "@portcullis/store";
 import { faultFrom } from "../src/fault.ts";
 import { checkEverything } from "./check-everything.ts";
 import { commitFrame, messageFrame } from "./hand-made.ts";
-import { examplePolicy, keyNamed, signedPolicy } from "./policy-room.ts";
+import { exampleOrder, examplePolicy, keyNamed, signedPolicy } from "./policy-room.ts";
 import { random, ServerRoom, type TestDevice } from "./server-room.ts";
 
 const MESSAGES = 6;
@@ -28,7 +28,7 @@ class Story {
   #commit: ReturnType<typeof commitFrame> | undefined;
   #received = false;
   #nextList: Uint8Array | undefined;
-  readonly #order = signOrder(exampleOrder, keyNamed("issuer"));
+  readonly #order = signOrder(exampleOrder(), keyNamed("issuer"));
   readonly #batch = random(200);
   readonly #frames = Array.from({ length: MESSAGES }, () => messageFrame(this.#conversationId, 1));
 
@@ -148,26 +148,6 @@ function nextList({ accountId, accountKey, deviceId, key, signedList }: TestDevi
     previous: hash,
   });
 }
-
-/** One that names nobody whom the server knows: to refuse it is the custodians' part. */
-const exampleOrder: Order = {
-  version: 1,
-  policyId: toBase64Url(new Uint8Array(32)),
-  id: "7b2f0f5e-0c1a-4a52-9d68-0a4a8d1f2c11",
-  instrument: "Act 7",
-  issuer: "issuer",
-  judge: "judge",
-  reasons: { necessity: "Needed.", proportionality: "Narrow." },
-  accounts: [{ id: "AA", handle: "somebody" }],
-  conversations: ["AA"],
-  scope: "sent",
-  from: "1970-04-14T03:00:00Z",
-  to: "1970-04-14T03:15:00Z",
-  recipient: { name: "Court", hpkeKey: "AA", signingKey: "AA" },
-  notice: { due: "1970-05-14T03:00:00Z", sealedHash: [] },
-  issuedAt: "1970-04-14T03:00:00Z",
-  expiresAt: "1970-04-15T03:00:00Z",
-};
 
 /** Every point of a durable write that the story comes to. */
 async function pointsOf(): Promise<string[]> {

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { decodeOpening, entryOf, sealOpening } from "@portcullis/access";
 import { generateSigningKey, merkleRoot, sha256, sign } from "@portcullis/crypto";
 import { decodeDeviceProof, signDeviceList, verifyDeviceProof } from "@portcullis/ledger/identity";
-import { openCheckpoint, parseVerifierKey, verifyTlogProof } from "@portcullis/ledger/verify";
+import {
+  openCheckpoint,
+  parseVerifierKey,
+  verifyConsistency,
+  verifyTlogProof,
+  type VerifiedCheckpoint,
+} from "@portcullis/ledger/verify";
 import { asDeviceId, encodeSessionChallenge, fromBase64Url, toBase64Url, utf8 } from "@portcullis/protocol";
 import { FixedClock } from "@portcullis/testkit";
 import { serverErrors } from "../src/index.ts";
@@ -115,6 +121,38 @@ test("DEL-37: a device list comes with its place in the identity log; the next o
   assert.equal(late.body["code"], "SESSION_INVALID", "a device that is no longer listed has no say");
 });
 
+test("CLT-07: between any two published sizes of the identity log the server proves that it only grew", async (t) => {
+  const room = await ServerRoom.open(t);
+  const policy = { log: parseVerifierKey(room.server.identityLog), witnesses: [], threshold: 0 };
+  const heads = [];
+  for (const handle of ["alice", "bob", "carol"]) {
+    const { accountId } = await room.account(handle);
+    await room.call("POST", "/v1/lookups", { accounts: [toBase64Url(accountId)] });
+    const note = await (await fetch(`${room.server.url}/identity/checkpoint`)).text();
+    heads.push(openCheckpoint(note, policy));
+  }
+  const [first, second, third] = heads as [VerifiedCheckpoint, VerifiedCheckpoint, VerifiedCheckpoint];
+  const ask = (older: number, newer: number) =>
+    room.call("GET", `/v1/identity/consistency?old=${older}&new=${newer}`);
+  for (const [older, newer] of [
+    [first, second],
+    [first, third],
+    [second, third],
+  ] as const) {
+    assert.ok(older.size < newer.size);
+    const path = ((await ask(older.size, newer.size)).body["path"] as string[]).map(fromBase64Url);
+    verifyConsistency({
+      oldSize: older.size,
+      oldRoot: older.root,
+      newSize: newer.size,
+      newRoot: newer.root,
+      path,
+    });
+  }
+  assert.equal((await ask(first.size, third.size + 1)).body["code"], "NOT_PUBLISHED");
+  assert.equal((await ask(third.size, first.size)).body["code"], "LEDGER_INDEX");
+});
+
 test("ACN-31: of when a device was seen the server keeps the day", async (t) => {
   const realClock = new FixedClock("2026-03-01T23:59:59Z");
   const writes: string[] = [];
@@ -154,6 +192,31 @@ test("DEL-38: a KeyPackage is given out once, and all of a request or none", asy
   assert.equal((await claim(bob))["code"], "KEY_PACKAGES_NONE");
   const unknown = { ...bob, accountId: random(32) as typeof bob.accountId };
   assert.equal((await claim(unknown))["code"], "ACCOUNT_UNKNOWN");
+  const supply = { keyPackages: ["AAAC"], lastResort: "AAAD" };
+  await room.call("POST", "/v1/key-packages", supply, await room.token(bob));
+  for (const expected of ["AAAC", "AAAD", "AAAD"]) {
+    const { devices } = await claim(bob);
+    assert.deepEqual(
+      (devices as { keyPackage: string }[]).map(({ keyPackage }) => keyPackage),
+      [expected],
+    );
+  }
+});
+
+test("DEL-43: an account claims KeyPackages 64 times at once, then once a second", async (t) => {
+  const realClock = new FixedClock("2026-01-01T00:00:00Z");
+  const room = await ServerRoom.open(t, { realClock });
+  const [alice, bob] = [await room.account("a"), await room.account("b")];
+  const token = await room.token(alice);
+  const accounts = [toBase64Url(bob.accountId)];
+  const claim = async (by = token): Promise<unknown> =>
+    (await room.call("POST", "/v1/key-packages/claim", { accounts }, by)).body["code"];
+  for (let i = 0; i < 64; i++) assert.equal(await claim(), "KEY_PACKAGES_NONE");
+  assert.equal(await claim(), "RATE_LIMITED");
+  assert.equal(await claim(await room.token(bob)), "KEY_PACKAGES_NONE");
+  realClock.advance(1000);
+  assert.equal(await claim(), "KEY_PACKAGES_NONE");
+  assert.equal(await claim(), "RATE_LIMITED");
 });
 
 test("DEL-39: a challenge serves once, for its server and the subject's own key", async (t) => {

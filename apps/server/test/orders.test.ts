@@ -18,7 +18,7 @@ import { generateSigningKey, sha256 } from "@portcullis/crypto";
 import { decodeReceipt, fromBase64Url, fromUtf8, toBase64Url } from "@portcullis/protocol";
 import { decodeOpening } from "@portcullis/access";
 import { BUCKET, commitFrame, messageFrame } from "./hand-made.ts";
-import { keyNamed, listAuthority, setRules } from "./policy-room.ts";
+import { exampleOrder, keyNamed, listAuthority, setRules } from "./policy-room.ts";
 import { random, ServerRoom, type TestDevice } from "./server-room.ts";
 import type { TestStream } from "./test-stream.ts";
 
@@ -69,18 +69,11 @@ test("DEL-42: for an order the server gives the closed buckets in its scope and 
   const recipientKey = generateSigningKey(random);
   const notice = random(80);
   const order = async (changes: Partial<Order>): Promise<string> => {
-    const issuedAt = iso(BUCKET + 1800);
-    const draft: Order = {
-      version: 1,
+    const draft = exampleOrder({
       policyId: rules.policyId,
       id: crypto.randomUUID(),
-      instrument: "Act 7",
-      issuer: "issuer",
-      judge: "judge",
-      reasons: { necessity: "Needed.", proportionality: "Narrow." },
       accounts: [{ id: toBase64Url(alice.accountId), handle: "alice" }],
       conversations: [toBase64Url(conversationId)],
-      scope: "sent",
       from: iso(BUCKET),
       to: iso(BUCKET + 2700),
       recipient: {
@@ -89,10 +82,10 @@ test("DEL-42: for an order the server gives the closed buckets in its scope and 
         signingKey: toBase64Url(recipientKey.publicKey),
       },
       notice: { due: iso(BUCKET + 86_400), sealedHash: [toBase64Url(sha256(notice))] },
-      issuedAt,
+      issuedAt: iso(BUCKET + 1800),
       expiresAt: iso(BUCKET + 86_400),
       ...changes,
-    };
+    });
     return await countersignOrder(await signOrder(draft, keyNamed("issuer")), keyNamed("judge"));
   };
   const post = async (jws: string): Promise<Record<string, unknown>> => {
@@ -177,24 +170,13 @@ test("DEL-42: for an order the server gives the closed buckets in its scope and 
 test("an order for what the server does not know is passed on: refusing is the custodians' part", async (t) => {
   const room = await ServerRoom.open(t);
   const rules = await setRules(room);
-  const draft: Order = {
-    version: 1,
+  const draft = exampleOrder({
     policyId: rules.policyId,
-    id: crypto.randomUUID(),
-    instrument: "Act 7",
-    issuer: "issuer",
-    judge: "judge",
-    reasons: { necessity: "Needed.", proportionality: "Narrow." },
     accounts: [{ id: "*", handle: "everybody" }],
     conversations: [toBase64Url(random(32)), "*"],
-    scope: "sent",
     from: iso(BUCKET + 1),
     to: iso(BUCKET),
-    recipient: { name: "Court", hpkeKey: "AA", signingKey: "AA" },
-    notice: { due: iso(BUCKET), sealedHash: [] },
-    issuedAt: iso(BUCKET),
-    expiresAt: iso(BUCKET),
-  };
+  });
   const jws = await signOrder(draft, keyNamed("issuer"));
   const token = room.server.operatorToken;
   const answer = await room.call("POST", "/v1/orders", { jws, sealedNotices: [] }, token);

@@ -6,6 +6,7 @@ import {
   verifyKeyset,
   verifyPolicy,
   type OpeningKind,
+  type Order,
   type Policy,
   type VerifiedKeyset,
   type VerifiedPolicy,
@@ -64,6 +65,29 @@ export function examplePolicy({ server }: ServerRoom, changes: Partial<Policy> =
 
 export async function signedPolicy(policy: Policy): Promise<string> {
   return await signPolicy(policy, [...custodians, "registrar"].map(keyNamed));
+}
+
+/** One that names nobody whom the server knows: to refuse it is the custodians' part. */
+export function exampleOrder(changes: Partial<Order> = {}): Order {
+  return {
+    version: 1,
+    policyId: toBase64Url(new Uint8Array(32)),
+    id: "7b2f0f5e-0c1a-4a52-9d68-0a4a8d1f2c11",
+    instrument: "Act 7",
+    issuer: "issuer",
+    judge: "judge",
+    reasons: { necessity: "Needed.", proportionality: "Narrow." },
+    accounts: [{ id: "AA", handle: "somebody" }],
+    conversations: ["AA"],
+    scope: "sent",
+    from: "1970-04-14T03:00:00Z",
+    to: "1970-04-14T03:15:00Z",
+    recipient: { name: "Court", hpkeKey: "AA", signingKey: "AA" },
+    notice: { due: "1970-05-14T03:00:00Z", sealedHash: [] },
+    issuedAt: "1970-04-14T03:00:00Z",
+    expiresAt: "1970-04-15T03:00:00Z",
+    ...changes,
+  };
 }
 
 /** Sets the policy and brings a keyset into force. */

@@ -14,7 +14,11 @@ import { makeInvite, type InviteTerms } from "./account/invite.ts";
 import { makeRecoveryCode } from "./account/recover-account.ts";
 import { sendContent } from "./conversation/content.ts";
 import { messageOf, type ConversationMessage } from "./conversation/conversation-message.ts";
-import { conversationState, type ConversationState } from "./conversation/conversation-state.ts";
+import {
+  conversationState,
+  type ConversationState,
+  type KnownAccounts,
+} from "./conversation/conversation-state.ts";
 import type { Conversation } from "./conversation/conversation.ts";
 import { changeState, renewEpoch } from "./conversation/state-changes.ts";
 import { changed, firstState, isLower, roleOf, type StateChange } from "./conversation/state-rules.ts";
@@ -24,11 +28,13 @@ import type { ClientEvents, Counters } from "./host.ts";
 import { ownDevices, type OwnDevice } from "./identity/own-devices.ts";
 import { unlist } from "./linking/unlink.ts";
 import { linkByCode } from "./linking/approve-link.ts";
+import { compareSafetyCodes, encodeSafetyCode, safetyNumberOf } from "./identity/safety-number.ts";
+import { VerifiedAccounts } from "./identity/verified-accounts.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import type { Accepted } from "./outbox/outbox-held.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import type { ServerApi } from "./server/server-api.ts";
-import type { ClientStore } from "./store.ts";
+import type { ClientStore, StoredState } from "./store.ts";
 
 /** One device of one account. Everything it shows was verified; what it says was sent is durable at the server. */
 export class PortcullisClient {
@@ -36,9 +42,11 @@ export class PortcullisClient {
   readonly #api: ServerApi;
   readonly #store: ClientStore;
   readonly #handles = new Map<string, string>();
+  readonly #verified: VerifiedAccounts;
 
-  private constructor(session: DeviceSession, { api, store }: SessionOptions) {
+  private constructor(session: DeviceSession, state: StoredState, { api, store }: SessionOptions) {
     this.#session = session;
+    this.#verified = new VerifiedAccounts(state, (changes) => session.write(changes));
     this.#api = api;
     this.#store = store;
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
@@ -50,7 +58,7 @@ export class PortcullisClient {
     const account = state.account && decodeAccountRecord(state.account);
     if (account?.registered !== true) throw new ClientError("CLIENT_ACCOUNT_MISSING");
     const settings = sessionOptionsOf(options);
-    return new PortcullisClient(new DeviceSession(settings, account, state), settings);
+    return new PortcullisClient(new DeviceSession(settings, account, state), state, settings);
   }
 
   get accountId(): AccountId {
@@ -106,6 +114,29 @@ export class PortcullisClient {
     return ownDevices(this.#api, account, devices);
   }
 
+  /** 60 digits that both people see alike when each has the other's true account. */
+  safetyNumber(accountId: AccountId): string {
+    return safetyNumberOf(this.accountId, accountId);
+  }
+
+  /** The same for a QR code, to be shown to whoever has that account. */
+  safetyCode(accountId: AccountId): Uint8Array {
+    return encodeSafetyCode({ own: this.accountId, other: accountId });
+  }
+
+  /**
+   * Returns when what was scanned is the code that this account shows to ours.
+   * @throws ClientError CLIENT_SAFETY_CODE, CLIENT_SAFETY_CODE_OWN, CLIENT_SAFETY_CODE_OTHER
+   */
+  compareSafetyCode(accountId: AccountId, scanned: Uint8Array): void {
+    compareSafetyCodes(scanned, this.accountId, accountId);
+  }
+
+  /** The person has compared safety numbers, or takes that back. Durable when it resolves; members show it. */
+  async markVerified(accountId: AccountId, isVerified = true): Promise<void> {
+    await this.#verified.mark(accountId, isVerified);
+  }
+
   /**
    * Makes the device that shows this code (`linkDevice`) one of the account's: with everything that the account is. Typed
    * or scanned; the person has the other device before it. Again with the same code is the same as once.
@@ -154,21 +185,27 @@ export class PortcullisClient {
     const { name = "", picture } = request;
     const state = firstState(this.accountId, { name, ...(picture && { picture }) });
     const others = request.members.filter((accountId) => !equalBytes(accountId, this.accountId));
-    const add = await this.#session.claim(others);
+    const additions = await this.#session.claim(others, 1);
     const conversation = this.#session.conversation(asConversationId(this.#session.random(32)));
-    await conversation.create(request.class, state, add);
+    // A conversation with oneself begins with a Commit too.
+    const commits = await conversation.create(request.class, state, additions.length > 0 ? additions : [[]]);
     conversation.connected();
-    await conversation.watchers.until(() => conversation.record?.condition === "open");
+    await Promise.all([
+      conversation.watchers.until(() => conversation.record?.condition === "open"),
+      ...commits,
+    ]);
     this.#session.ownDevices.look().catch((error: unknown) => this.#session.stop(error));
     return conversation.id;
   }
 
-  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_KEY_PACKAGE, … */
+  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */
   async addMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
     const conversation = this.#open(conversationId);
     const added = accounts.map((accountId) => ({ accountId }));
     conversation.states?.demandRight(this.accountId, { added, removed: [] });
-    await conversation.outbox.add({ kind: "commit", add: await this.#session.claim(accounts), remove: [] });
+    const additions = await this.#session.claim(accounts, conversation.epoch?.group.members.length ?? 0);
+    const commits = additions.map((add) => conversation.outbox.add({ kind: "commit", add, remove: [] }));
+    await Promise.all(commits);
   }
 
   /** Resolves when none of the accounts' devices is a member any more. @throws ClientError CLIENT_COMMIT_ROLE */
@@ -217,7 +254,7 @@ export class PortcullisClient {
 
   conversations(): ConversationState[] {
     return [...this.#session.conversations.values()].flatMap((conversation) => {
-      const state = conversationState(conversation, this.#handles);
+      const state = conversationState(conversation, this.#known);
       return state === undefined ? [] : [state];
     });
   }
@@ -225,7 +262,7 @@ export class PortcullisClient {
   /** @throws ClientError CLIENT_CONVERSATION_UNKNOWN */
   state(conversationId: ConversationId): ConversationState {
     const conversation = this.#session.conversations.get(toBase64Url(conversationId));
-    const state = conversation && conversationState(conversation, this.#handles);
+    const state = conversation && conversationState(conversation, this.#known);
     if (state === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
     return state;
   }
@@ -281,6 +318,10 @@ export class PortcullisClient {
   /** Ends the connection and closes the store. What is not sent yet goes with the next `open`. */
   close(): Promise<void> {
     return this.#session.close();
+  }
+
+  get #known(): KnownAccounts {
+    return { handles: this.#handles, verified: this.#verified };
   }
 
   #open(conversationId: ConversationId): Conversation {

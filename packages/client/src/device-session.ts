@@ -3,6 +3,7 @@ import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
 import {
   asConversationId,
   bucketStartAt,
+  limits,
   toBase64Url,
   type AccountId,
   type ClientFrame,
@@ -20,6 +21,7 @@ import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
+import type { Warming } from "./conversation/warm-path.ts";
 import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -28,12 +30,15 @@ import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { decodeOutboxEntry, type Addition } from "./outbox/outbox-entry.ts";
 import { checkOwnEntry, type IdentityAlarm } from "./identity/own-entry.ts";
 import type { Platform } from "./platform.ts";
+import { LogView } from "./identity/log-view.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */
 const REST_MS = 200;
+/** Under this name the store has what was last verified of the identity log. */
+const LOG_VIEW = "identity-log";
 
 export interface SessionOptions {
   readonly api: ServerApi;
@@ -47,6 +52,9 @@ export interface SessionOptions {
   readonly gatherMs: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds. */
   readonly ownEntryMs: number;
+  /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
+  readonly logProofMs: number;
+  readonly warming: Warming;
 }
 
 /**
@@ -59,8 +67,9 @@ export class DeviceSession implements Host {
   readonly clock: Clock;
   readonly random: Random;
   readonly counters: Counters = { decrypted: 0, sent: 0, verifiedRecords: 0, rejected: 0 };
-  readonly events: EventHub<ClientEvents>;
+  readonly events = new EventHub<ClientEvents>((error) => console.error(error));
   readonly keyPackages: KeyPackageSupply;
+  readonly log: LogView;
   readonly devices: DeviceDirectory;
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
@@ -77,7 +86,7 @@ export class DeviceSession implements Host {
   #requests = 0;
   #place: number;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
-  #stopped: unknown;
+  #stopped: Error | undefined;
   #supply: Promise<void> = Promise.resolve();
   /** The connection for which the account's own entry is watched. */
   #watch: object | undefined;
@@ -90,9 +99,9 @@ export class DeviceSession implements Host {
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
     const lookUp = (accounts: readonly AccountId[]): Promise<Uint8Array> => api.lookUp(accounts);
-    this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now());
+    this.log = this.#openLog(state);
+    this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now(), this.log);
     this.devices.admit([{ ...account, signatureKey: account.deviceKey.publicKey }]);
-    this.events = new EventHub((error) => console.error(error));
     this.keyPackages = new KeyPackageSupply(state.secrets);
     this.engine = createMlsEngine({
       provider: platform.cryptoProvider,
@@ -121,6 +130,10 @@ export class DeviceSession implements Host {
 
   get gatherMs(): number {
     return this.#options.gatherMs;
+  }
+
+  get warming(): Warming {
+    return this.#options.warming;
   }
 
   /** Resolves when frames flow for the first time; rejects when the provider is not the one that is trusted. */
@@ -156,8 +169,9 @@ export class DeviceSession implements Host {
     try {
       await this.#options.store.write(changes);
     } catch (error) {
-      this.stop(error);
-      throw new ClientError("CLIENT_STORE_FAILED");
+      const reason = new ClientError("CLIENT_STORE_FAILED");
+      this.stop(error, reason);
+      throw reason;
     }
     this.#restSoon();
   }
@@ -182,6 +196,7 @@ export class DeviceSession implements Host {
   }
 
   later(delayMs: number, task: () => void): void {
+    if (this.#stopped !== undefined) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       task();
@@ -194,9 +209,30 @@ export class DeviceSession implements Host {
     return this.#options.api.createConversation(this.account, { id, class: conversationClass, ...recorded });
   }
 
-  /** A KeyPackage of every device of these accounts, or of some of theirs alone, each checked before anything is made with it. */
-  async claim(accounts: readonly AccountId[], chosen?: readonly DeviceId[]): Promise<Addition[]> {
-    if (accounts.length === 0) return [];
+  /**
+   * A KeyPackage of every device of these accounts, each checked before anything is made with it: as many at a time as
+   * one Commit adds (CLT-64). `besides`: devices that the conversation has already.
+   * @throws ClientError CLIENT_CONVERSATION_FULL, and what `checkClaimed` throws
+   */
+  async claim(accounts: readonly AccountId[], besides: number): Promise<Addition[][]> {
+    const devices = besides + accounts.length;
+    if (devices > limits.devicesPerConversation)
+      throw new ClientError("CLIENT_CONVERSATION_FULL", { devices });
+    const additions: Addition[][] = [];
+    for (let first = 0; first < accounts.length; first += limits.accountsPerClaim) {
+      const claimed = await this.#claimOnce(accounts.slice(first, first + limits.accountsPerClaim));
+      for (let i = 0; i < claimed.length; i += limits.devicesAddedAtOnce)
+        additions.push(claimed.slice(i, i + limits.devicesAddedAtOnce));
+    }
+    return additions;
+  }
+
+  /** The same for some devices of this account. */
+  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]> {
+    return this.#claimOnce([this.#account.accountId], chosen);
+  }
+
+  async #claimOnce(accounts: readonly AccountId[], chosen?: readonly DeviceId[]): Promise<Addition[]> {
     const claimed = await this.#options.api.claimKeyPackages(this.account, accounts, chosen);
     const startBucket = bucketStartAt(this.clock.now(), this.provider.bucketSeconds);
     const { engine, devices: directory } = this;
@@ -209,12 +245,11 @@ export class DeviceSession implements Host {
     this.#account = account;
   }
 
-  /** Another device may have taken this one out of the list: then it is told that, and is done. */
+  /** A list that does not name this device ends it as well, whoever made that list. */
   alarm(alarm: IdentityAlarm): void {
-    const { deviceId } = this.#account;
-    if (alarm.list === undefined || deviceOf(alarm.list, deviceId) !== undefined)
-      this.events.emit("identity-alarm", alarm);
-    else this.#unlinked();
+    this.events.emit("identity-alarm", alarm);
+    if (alarm.list !== undefined && deviceOf(alarm.list, this.#account.deviceId) === undefined)
+      this.#unlinked();
   }
 
   #unlinked(): void {
@@ -224,10 +259,14 @@ export class DeviceSession implements Host {
     this.events.emit("unlinked", {});
   }
 
-  stop(error: unknown): void {
+  /** `reason`: what whoever wants something from now on gets to hear; the fault itself is told once. */
+  stop(
+    error: unknown,
+    reason = error instanceof Error ? error : new ClientError("CLIENT_STORE_FAILED"),
+  ): void {
     if (this.#stopped !== undefined) return;
-    this.#stopped = error;
-    this.#halt(error instanceof Error ? error : new ClientError("CLIENT_STORE_FAILED"));
+    this.#stopped = reason;
+    this.#halt(reason);
     this.events.emit("fault", error);
   }
 
@@ -274,6 +313,19 @@ export class DeviceSession implements Host {
       };
       this.conversations.set(key, new Conversation(this, conversationId, stored));
     }
+  }
+
+  #openLog({ facts }: StoredState): LogView {
+    const { api, logProofMs: everyMs } = this.#options;
+    return new LogView(facts.get(LOG_VIEW), {
+      everyMs,
+      isConnected: () => this.ready,
+      prove: (oldSize, newSize) => api.identityConsistency(oldSize, newSize),
+      keep: (value) => this.write([{ put: "fact", name: LOG_VIEW, value }]),
+      later: (delayMs, task) => this.later(delayMs, task),
+      alarm: (alarm) => this.events.emit("log-alarm", alarm),
+      fail: (error) => this.stop(error),
+    });
   }
 
   #onReady(): void {
@@ -347,14 +399,16 @@ export class DeviceSession implements Host {
 
   /** Fills up what others have claimed. A failure is made good at the next connection. */
   async #supplyKeyPackages(): Promise<void> {
-    const { api, keyPackages: wanted } = this.#options;
-    const missing = wanted - this.keyPackages.size;
-    if (!this.ready || (missing <= wanted / 2 && this.keyPackages.size > 0)) return;
+    const { api, keyPackages: wanted, realClock } = this.#options;
+    if (!this.ready) return;
     try {
-      const { keyPackages, before, after } = await this.keyPackages.make(this.engine, missing);
-      await this.write(before);
-      await api.publishKeyPackages(this.account, keyPackages);
-      await this.write(after);
+      const outdated = this.keyPackages.forgetRetired(realClock.now());
+      if (outdated.length > 0) await this.write(outdated);
+      const supply = await this.keyPackages.fill(this.engine, wanted, realClock.now());
+      if (supply === undefined) return;
+      await this.write(supply.before);
+      await api.publishKeyPackages(this.account, supply);
+      await this.write(supply.after());
     } catch (error) {
       if (this.#stopped === undefined) this.events.emit("fault", error);
     }
@@ -372,7 +426,7 @@ export class DeviceSession implements Host {
       } catch (error) {
         if (!isTransient(error)) this.events.emit("fault", error);
       }
-      if (this.#stopped === undefined) this.later(this.#options.ownEntryMs, () => void look());
+      this.later(this.#options.ownEntryMs, () => void look());
     };
     void look();
   }

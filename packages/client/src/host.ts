@@ -16,10 +16,12 @@ import type { Freeze } from "./conversation/conversation-record.ts";
 import type { Epoch } from "./conversation/epoch.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { KeyPackageSupply } from "./account/key-package-supply.ts";
+import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
 import type { StateKeeper } from "./conversation/state-keeper.ts";
+import type { Warming } from "./conversation/warm-path.ts";
 import type { StoreChange } from "./store.ts";
 
 /** What happens, told after it is durable. */
@@ -57,6 +59,8 @@ export interface ClientEvents {
   readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */
   readonly unlinked: Readonly<Record<string, never>>;
+  /** The identity log is not one and the same for everybody, or cannot be shown to be. */
+  readonly "log-alarm": LogAlarm;
   readonly connection: { readonly state: "ready" | "down"; readonly reason?: unknown };
   /** A fault that is nobody else's: a listener that threw, a store that failed. */
   readonly fault: unknown;
@@ -87,10 +91,12 @@ export interface Host {
   readonly events: EventHub<ClientEvents>;
   readonly keyPackages: KeyPackageSupply;
   readonly devices: DeviceDirectory;
+  readonly log: LogView;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */
   readonly gatherMs: number;
+  readonly warming: Warming;
   /** Durable when it resolves; when it fails the client stops. */
   write(changes: readonly StoreChange[]): Promise<void>;
   /** Sends a frame that has an answer; the answer is lost when the connection breaks. */

@@ -12,6 +12,7 @@ export {
 export type { ShownCode } from "./linking/link-code.ts";
 export type { ConversationMember, ConversationState } from "./conversation/conversation-state.ts";
 export type { ConversationMessage } from "./conversation/conversation-message.ts";
+export type { Warming } from "./conversation/warm-path.ts";
 export type { Freeze } from "./conversation/conversation-record.ts";
 export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
 export type { ClientEvents, Counters } from "./host.ts";
@@ -23,6 +24,7 @@ export {
 } from "./account/invite.ts";
 export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
+export type { LogAlarm, SignedHead } from "./identity/log-view.ts";
 export type { OwnDevice } from "./identity/own-devices.ts";
 export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./server/provider.ts";

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@portcullis/protocol";
+import type { Warming } from "./conversation/warm-path.ts";
 import type { SessionOptions } from "./device-session.ts";
 import type { Platform } from "./platform.ts";
 import type { TrustConfig } from "./server/provider.ts";
@@ -8,6 +9,9 @@ import type { ClientStore } from "./store.ts";
 const KEY_PACKAGES = 16;
 const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
+const LOG_PROOF_MS = 1000;
+/** Below that a Commit without keys on the tree is less than 2 KB. */
+const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
 export interface ClientOptions {
   /** http: or https: */
@@ -27,6 +31,10 @@ export interface ClientOptions {
   readonly gatherMs?: number;
   /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
   readonly ownEntryMs?: number;
+  /** At most one proof that the identity log only grew is asked for in so long. Milliseconds; a second by default. */
+  readonly logProofMs?: number;
+  /** When devices commit once after they were added, so that Commits become small. */
+  readonly warming?: Warming;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -47,7 +55,7 @@ export function apiOf({
 export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
-  const { ownEntryMs = OWN_ENTRY_MS } = options;
-  const api = apiOf(options);
-  return { api, store, trust, platform, clock, realClock, random, keyPackages, gatherMs, ownEntryMs };
+  const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, warming };
+  return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

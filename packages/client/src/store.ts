@@ -21,6 +21,7 @@ export type StoreChange =
   | { readonly put: "account"; readonly value: Uint8Array }
   | { readonly put: "conversation"; readonly conversationId: ConversationId; readonly value: Uint8Array }
   | { readonly put: "cursor"; readonly conversationId: ConversationId; readonly sequence: number }
+  | { readonly put: "fact"; readonly name: string; readonly value: Uint8Array }
   | { readonly put: "secret"; readonly name: string; readonly value: Uint8Array }
   /** `unlessThere`: one in that place stays; else it is an error. */
   | { readonly put: "message"; readonly message: StoredMessage; readonly unlessThere?: true }
@@ -38,6 +39,8 @@ export interface StoredState {
   }[];
   readonly outbox: readonly { readonly order: number; readonly value: Uint8Array }[];
   readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** What the device knows that is no secret and no conversation's. */
+  readonly facts: ReadonlyMap<string, Uint8Array>;
 }
 
 /**

@@ -44,6 +44,8 @@ test("what was written is there after the store is opened again", async () => {
     { put: "account", value: random(10) },
     { put: "conversation", conversationId, value: Uint8Array.of(1) },
     { put: "cursor", conversationId, sequence: 9 },
+    { put: "fact", name: "one", value: Uint8Array.of(7) },
+    { put: "fact", name: "one", value: Uint8Array.of(8) },
     { put: "secret", name: "a/short", value: Uint8Array.of(2) },
     { put: "secret", name: "a/long", value: long },
     { put: "outbox", order: 2, value: Uint8Array.of(3) },
@@ -61,6 +63,7 @@ test("what was written is there after the store is opened again", async () => {
   );
   assert.deepEqual(after.secrets.get("a/long"), long);
   assert.equal(after.conversations[0]?.cursor, 9);
+  assert.deepEqual([...after.facts], [["one", Uint8Array.of(8)]]);
 });
 
 test("history gives the newest messages before a sequence, oldest first", async () => {
@@ -130,6 +133,23 @@ test("CLT-31: a log that a crash left behind is cut when the store is opened", a
   assert.ok(!isInFiles(path, secret.subarray(0, 32)));
   await again.close();
   await store.close();
+});
+
+test("a store from before there were facts gets its table and keeps what it has", async () => {
+  const path = freshPath();
+  const store = new SqliteStore(path);
+  await store.write([{ put: "account", value: Uint8Array.of(1) }]);
+  await store.close();
+  const database = new DatabaseSync(path);
+  database.exec("DROP TABLE facts; PRAGMA user_version = 1");
+  database.close();
+  for (const value of [undefined, Uint8Array.of(3)]) {
+    const again = new SqliteStore(path);
+    const { account, facts } = await again.load();
+    assert.deepEqual([account, facts.get("x")], [Uint8Array.of(1), value]);
+    await again.write([{ put: "fact", name: "x", value: Uint8Array.of(3) }]);
+    await again.close();
+  }
 });
 
 test("a store of a newer version is refused", () => {

@@ -127,6 +127,7 @@ test("GRP-06: a conversation record from before there were roles is read, and ev
   assert.equal(roleOf(shared.state, device.accountId), "owner");
 });
 
+const warming: OutboxEntry = { ...about, intent: { kind: "commit", add: [], remove: [], warms: true } };
 const devices: OutboxEntry = {
   ...about,
   intent: {
@@ -137,7 +138,7 @@ const devices: OutboxEntry = {
   },
 };
 
-for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, devices }))
+for (const [name, entry] of Object.entries({ message, commit, intentOnly, renewal, warming, devices }))
   test(`an outbox entry is decoded from its one encoding: ${name}`, () => {
     assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
     assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);

@@ -107,6 +107,8 @@ export interface MlsGroup {
   readonly ownLeaf: number;
   readonly members: readonly Member[];
   readonly confirmedTranscriptHash: Uint8Array;
+  /** Leaves of members that have not put keys on their path since they were added: they make Commits large. In order. */
+  readonly coldLeaves: readonly number[];
   /** Encrypts one application message. Store `ratchet` before the message is sent. @throws MlsError MLS_EPOCH_ZERO */
   protect(
     plaintext: Uint8Array,
@@ -160,8 +162,13 @@ export interface MlsEngineOptions {
 }
 
 export interface MlsEngine {
-  /** `secrets` is opaque; to be stored before the KeyPackage is published, and deleted with the join. */
-  createKeyPackage(): Promise<{ keyPackage: Uint8Array; reference: Uint8Array; secrets: Uint8Array }>;
+  /**
+   * `secrets` is opaque; to be stored before the KeyPackage is published, and deleted with the join, unless the
+   * KeyPackage is one of last resort, which others may use again.
+   */
+  createKeyPackage(kind?: {
+    readonly lastResort: boolean;
+  }): Promise<{ keyPackage: Uint8Array; reference: Uint8Array; secrets: Uint8Array }>;
   /**
    * Whose KeyPackage it is, verified in itself; whether that device may be added is the caller's to know.
    * @throws MlsError MLS_MALFORMED, MLS_CIPHER_SUITE, MLS_SIGNATURE, MLS_LIFETIME, MLS_CREDENTIAL
@@ -192,8 +199,8 @@ export function createMlsEngine(options: MlsEngineOptions): MlsEngine {
   const clientConfig = createClientConfig(validateMember);
   const setting: Setting = { primitives, cipherSuite, clientConfig, clock, random, device };
   return {
-    async createKeyPackage() {
-      const { keyPackage, secrets } = await generateKeyPackage(cipherSuite, device, clock.now());
+    async createKeyPackage({ lastResort } = { lastResort: false }) {
+      const { keyPackage, secrets } = await generateKeyPackage(cipherSuite, device, clock.now(), lastResort);
       return {
         keyPackage: encodeKeyPackage(keyPackage),
         reference: await keyPackageReference(cipherSuite, keyPackage),

@@ -34,7 +34,7 @@ import {
 import { MlsError } from "./errors.ts";
 import { createExporter } from "./exporter.ts";
 import { checkLifetime, decodeKeyPackage } from "./key-package.ts";
-import { readMembers } from "./members.ts";
+import { leafAt, readMembers } from "./members.ts";
 import {
   applicationDataLength,
   contentTypes,
@@ -82,6 +82,7 @@ class Group implements MlsGroup {
   readonly ownLeaf: number;
   readonly members: readonly Member[];
   readonly confirmedTranscriptHash: Uint8Array;
+  readonly coldLeaves: readonly number[];
   readonly #setting: Setting;
   readonly #state: Epoch;
   readonly #keys: EpochKeys;
@@ -99,6 +100,9 @@ class Group implements MlsGroup {
     this.ownLeaf = state.ownLeaf;
     this.members = readMembers(state.tree);
     this.confirmedTranscriptHash = groupContext.confirmedTranscriptHash;
+    this.coldLeaves = this.members
+      .map(({ leafIndex }) => leafIndex)
+      .filter((leafIndex) => leafAt(state.tree, leafIndex)?.leafNodeSource === "key_package");
     this.#setting = setting;
     this.#state = state;
     this.#keys = {

@@ -26,10 +26,13 @@ import { LIFETIME_BACK_SECONDS, LIFETIME_SECONDS, tsMls } from "./ts-mls.ts";
 
 const SECRETS = "portcullis/key-package/v1";
 
+/** Marks a KeyPackage that may be used more than once. draft-ietf-mls-extensions, "Last Resort KeyPackages". */
+const LAST_RESORT_EXTENSION = 0x000a;
+
 const CAPABILITIES: Capabilities = {
   versions: ["mls10"],
   ciphersuites: [CIPHER_SUITE],
-  extensions: [CONVERSATION_EXTENSION, JOINING_EXTENSION],
+  extensions: [LAST_RESORT_EXTENSION, CONVERSATION_EXTENSION, JOINING_EXTENSION],
   proposals: [],
   credentials: ["basic"],
 };
@@ -40,18 +43,19 @@ export interface KeyPackageSecrets {
   readonly leafPrivateKey: Uint8Array;
 }
 
-/** A KeyPackage valid from an hour ago for 90 days (MLS-13). */
+/** A KeyPackage valid from an hour ago for 90 days (MLS-13). `lastResort`: it says that it may be used again (MLS-07). */
 export async function generateKeyPackage(
   cipherSuite: CiphersuiteImpl,
   device: MlsDevice,
   nowMs: number,
+  lastResort = false,
 ): Promise<{ keyPackage: KeyPackage; secrets: KeyPackageSecrets }> {
   const now = Math.floor(nowMs / 1000);
   const { publicPackage, privatePackage } = await generateKeyPackageWithKey(
     { credentialType: "basic", identity: encodeLeafIdentity(device) },
     CAPABILITIES,
     { notBefore: BigInt(now - LIFETIME_BACK_SECONDS), notAfter: BigInt(now + LIFETIME_SECONDS) },
-    [],
+    lastResort ? [{ extensionType: LAST_RESORT_EXTENSION, extensionData: new Uint8Array(0) }] : [],
     { signKey: device.signingKey.seed, publicKey: device.signingKey.publicKey },
     cipherSuite,
   );

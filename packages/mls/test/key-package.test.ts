@@ -5,6 +5,7 @@ import { encodeMlsMessage, type KeyPackage } from "ts-mls";
 import { signLeafNodeKeyPackage } from "ts-mls/leafNode.js";
 import { signKeyPackage } from "ts-mls/keyPackage.js";
 import { createCommit } from "ts-mls";
+import { utf8 } from "@portcullis/protocol";
 import { assertDecoder, FixedClock } from "@portcullis/testkit";
 import {
   decodeKeyPackage,
@@ -63,6 +64,22 @@ test("MLS-06: a KeyPackage is read as its device's only if both signatures, life
   }));
   await assert.rejects(reader.engine.verifyKeyPackage(nobody), coded("MLS_CREDENTIAL"));
   await assert.rejects(reader.engine.verifyKeyPackage(keyPackage.subarray(1)), coded("MLS_MALFORMED"));
+});
+
+test("MLS-07: one KeyPackage of last resort joins several conversations, and says what it is", async () => {
+  const [ann, bob, reader] = [person(), person(), person()];
+  const lastResort = await reader.keyPackage({ lastResort: true });
+  const types = decodeKeyPackage(lastResort).extensions.map(({ extensionType }) => extensionType);
+  assert.deepEqual(types, [0x000a]);
+  assert.deepEqual(decodeKeyPackage(await reader.keyPackage()).extensions, []);
+  for (const creator of [ann, bob]) {
+    const { group } = await createAlone(creator);
+    const add = { add: [lastResort], remove: [], authenticatedData: NOTHING, joining };
+    const { welcome, pending } = await group.commit(add);
+    const joined = await reader.join(welcome as Uint8Array);
+    const { message } = await (await group.merge(pending)).group.protect(utf8("hello"), NOTHING);
+    assert.deepEqual((await joined.group.unprotect(message)).plaintext, utf8("hello"));
+  }
 });
 
 test("MLS-02: ts-mls is 1.6.4, which alone keeps the removed out", async () => {

@@ -32,7 +32,7 @@ export interface Person {
   readonly device: MlsDevice;
   readonly engine: MlsEngine;
   readonly validated: LeafIdentity[];
-  keyPackage(): Promise<Uint8Array>;
+  keyPackage(kind?: { readonly lastResort: boolean }): Promise<Uint8Array>;
   join(welcome: Uint8Array): ReturnType<MlsEngine["join"]>;
 }
 
@@ -68,8 +68,8 @@ export function person(options: PersonOptions = {}): Person {
     device,
     engine,
     validated,
-    async keyPackage() {
-      const { keyPackage, reference, secrets } = await engine.createKeyPackage();
+    async keyPackage(kind) {
+      const { keyPackage, reference, secrets } = await engine.createKeyPackage(kind);
       stored.set(name(reference), { keyPackage, secrets });
       return keyPackage;
     },

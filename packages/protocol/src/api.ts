@@ -167,6 +167,8 @@ export interface LookupAnswer {
 /** POST /v1/key-packages */
 export interface KeyPackagesRequest {
   readonly keyPackages: readonly string[];
+  /** Given out while nothing else is left, any number of times. With it the device's supply begins anew. */
+  readonly lastResort?: string;
 }
 
 /** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts, or of those devices of theirs alone. */
@@ -216,6 +218,11 @@ export interface InclusionAnswer {
 export interface ConsistencyAnswer {
   readonly path: readonly string[];
   readonly checkpoint: string;
+}
+
+/** GET /v1/identity/consistency?old=N&new=M: from size N to size M, both published. */
+export interface ConsistencyPathAnswer {
+  readonly path: readonly string[];
 }
 
 /** POST /v1/orders */

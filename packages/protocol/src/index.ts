@@ -7,6 +7,7 @@ export {
   type CommitData,
   type DeviceReference,
   type MessageData,
+  type TreeHead,
 } from "./authenticated-data.ts";
 export { bucketStartAt, type BucketStart } from "./bucket.ts";
 export {

@@ -1,17 +1,21 @@
 /** What one party may make another party hold in memory. Whoever reads from a stranger checks these first. */
 export const limits = {
   /** One WebSocket frame, either way. */
-  frameBytes: 384 * 1024,
+  frameBytes: 640 * 1024,
   /** One MLSMessage that carries content. */
   messageBytes: 64 * 1024,
   /** One record: nonce, sealed copy of the content, tag. */
   recordBytes: 64 * 1024,
   /** One uploaded label with its capsules. */
   sealedBucketBytes: 4 * 1024,
-  /** One Commit as an MLSMessage. */
-  commitBytes: 64 * 1024,
-  /** One Welcome with its ratchet tree. */
-  welcomeBytes: 112 * 1024,
+  /** One Commit as an MLSMessage: at most a path for every member and a KeyPackage for every device that is added. */
+  commitBytes: 96 * 1024,
+  /** One Welcome with the ratchet tree of the largest conversation. */
+  welcomeBytes: 256 * 1024,
+  /** Devices in one conversation. */
+  devicesPerConversation: 500,
+  /** Devices that a client adds with one Commit; more are added by several. */
+  devicesAddedAtOnce: 64,
   /** Devices that one Commit adds or removes. */
   devicesPerCommit: 256,
   /** Accounts in one roster. */

@@ -56,6 +56,10 @@ test("DEL-04: authenticated data of messages and Commits has one encoding", () =
   const recorded = { ...message, sealedBucketHash: filled(32, 6), recordHash: filled(32, 7) };
   assertDecoder(encodeMessageData(recorded), decodeMessageData, encodeMessageData);
   assert.deepEqual(decodeMessageData(encodeMessageData(recorded)), recorded);
+  const treeHead = { size: 7, root: filled(32, 10) };
+  const told = { ...recorded, treeHead };
+  assertDecoder(encodeMessageData(told), decodeMessageData, encodeMessageData);
+  assert.deepEqual(decodeMessageData(encodeMessageData(told)), told);
   const lookupHash = filled(32, 8);
   const commit = {
     added: [device],
@@ -69,9 +73,28 @@ test("DEL-04: authenticated data of messages and Commits has one encoding", () =
     assert.throws(() => decodeCommitData(encodeCommitData(torn)), { code: "DECODE_SHAPE" });
   assertDecoder(encodeCommitData({ ...without, added: [] }), decodeCommitData, encodeCommitData);
   assertDecoder(encodeCommitData(commit), decodeCommitData, encodeCommitData);
+  assertDecoder(encodeCommitData({ ...commit, treeHead }), decodeCommitData, encodeCommitData);
+  assert.deepEqual(decodeCommitData(encodeCommitData({ ...commit, treeHead })), { ...commit, treeHead });
   assert.throws(() => decodeMessageData(encodeCommitData(commit)), { code: "DECODE_SHAPE" });
   const crowd = { ...commit, added: Array.from({ length: limits.devicesPerCommit + 1 }, () => device) };
   assert.throws(() => decodeCommitData(encodeCommitData(crowd)), { code: "DECODE_LENGTH" });
+});
+
+test("DEL-04: authenticated data from before there were tree heads are still read", () => {
+  const [tag, root] = [filled(32, 5), filled(32, 9)];
+  const message = encodeCbor(["portcullis/message/v1", messageId, tag, 900, null, null]);
+  assert.deepEqual(decodeMessageData(message), { messageId, frankingTag: tag, bucketStart: 900 });
+  const commit = encodeCbor(["portcullis/commit/v2", [], [[accountId, deviceId]], 900, root, null]);
+  assert.deepEqual(decodeCommitData(commit), {
+    added: [],
+    removed: [device],
+    startBucket: 900,
+    rosterRoot: root,
+  });
+  const longer = encodeCbor(["portcullis/message/v1", messageId, tag, 900, null, null, null]);
+  assert.throws(() => decodeMessageData(longer), { code: "DECODE_SHAPE" });
+  const shorter = encodeCbor(["portcullis/message/v2", messageId, tag, 900, null, null]);
+  assert.throws(() => decodeMessageData(shorter), { code: "DECODE_SHAPE" });
 });
 
 test("DEL-04: a message carries both hashes of a record or neither", () => {

@@ -97,6 +97,8 @@ export interface KeyPackageTable {
   accountId: AccountId;
   deviceId: DeviceId;
   keyPackage: Uint8Array;
+  /** 1: stays when it is given out. At most one of a device. */
+  lastResort: Generated<0 | 1>;
 }
 
 export interface ConversationTable {

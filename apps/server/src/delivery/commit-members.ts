@@ -4,6 +4,7 @@ import {
   asAccountId,
   asDeviceId,
   equalBytes,
+  limits,
   type CommitData,
   type CommitFrame,
   type DeviceReference,
@@ -13,7 +14,7 @@ import { ServerError } from "../errors.ts";
 import { accountsOf, type ConversationState } from "./conversation-state.ts";
 import { deviceKey, mapKey } from "./keys.ts";
 
-/** The members of the epoch that a Commit begins, after checking all that it says about them (DEL-09). */
+/** The members of the epoch that a Commit begins, after checking all that it says about them (DEL-27, DEL-44). */
 export async function membersAfter(
   state: ConversationState,
   data: CommitData,
@@ -32,6 +33,8 @@ export async function membersAfter(
     members.set(key, { accountId: asAccountId(accountId.slice()), deviceId: asDeviceId(deviceId.slice()) });
   }
   if (members.size === 0) throw new ServerError("COMMIT_MEMBERS");
+  if (members.size > limits.devicesPerConversation)
+    throw new ServerError("CONVERSATION_FULL", { devices: members.size });
   checkWelcomes(data, frame);
   checkLookup(data, frame);
   checkRoster(accountsOf(members.values()).map(mapKey), data, frame);

@@ -10,20 +10,16 @@ import {
 import { constantTimeEqual, sha256 } from "@portcullis/crypto";
 import {
   asAccountId,
-  asDeviceId,
   fromBase64Url,
   limits,
   prepareHandle,
   toBase64Url,
   utf8,
-  type AccountId,
   type AccountAnswer,
+  type AccountId,
   type AccountRequest,
-  type ClaimAnswer,
-  type ClaimRequest,
   type DevicesAnswer,
   type DevicesRequest,
-  type KeyPackagesRequest,
   type LookupAnswer,
   type LookupRequest,
   type OwnDevicesAnswer,
@@ -34,7 +30,7 @@ import { ServerError, type ServerErrorCode } from "../errors.ts";
 import { published } from "../ledger/submission.ts";
 import type { ServerContext } from "../server-context.ts";
 import { callerOf } from "./caller.ts";
-import { Bytes, Id, strict } from "./schemas.ts";
+import { accountsIn, accountsUpTo, Bytes, Id, strict } from "./schemas.ts";
 
 const Account = strict({ accountId: Id });
 const AccountPathSchema = strict({ accountId: Id });
@@ -45,7 +41,6 @@ interface AccountPath {
 /** As typed; `prepareHandle` judges it. */
 const Handle = Type.String({ maxLength: 4 * limits.handleLength });
 
-const DeviceIdText = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 const InviteSecret = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 const refusals: Readonly<Record<Exclude<AccountOutcome, "created">, ServerErrorCode>> = {
   "handle-taken": "HANDLE_TAKEN",
@@ -56,10 +51,7 @@ const refusals: Readonly<Record<Exclude<AccountOutcome, "created">, ServerErrorC
   "invite-used-up": "INVITE_USED_UP",
 };
 
-const accountsUpTo = (maxItems: number) =>
-  strict({ accounts: Type.Array(Id, { minItems: 1, maxItems, uniqueItems: true }) });
-
-/** Accounts, their device lists and the KeyPackages of their devices. */
+/** Accounts and their device lists. */
 export function accountRoutes(application: FastifyInstance, context: ServerContext): void {
   const { store, keys, identityLog, realClock } = context;
 
@@ -160,60 +152,11 @@ export function accountRoutes(application: FastifyInstance, context: ServerConte
       };
     },
   });
-
-  application.route<{ Body: KeyPackagesRequest }>({
-    method: "POST",
-    url: "/v1/key-packages",
-    schema: {
-      body: strict({
-        keyPackages: Type.Array(Bytes, { minItems: 1, maxItems: limits.keyPackagesPerUpload }),
-      }),
-      response: { 201: strict({}) },
-    },
-    handler: async (request, reply) => {
-      const { accountId, deviceId } = await callerOf(request, context, "device");
-      const keyPackages = request.body.keyPackages.map((keyPackage) => fromBase64Url(keyPackage));
-      await store.keyPackages.add(accountId, deviceId, keyPackages);
-      return reply.code(201).send({});
-    },
-  });
-
-  const ClaimedDevice = strict({ accountId: Id, deviceId: Bytes, keyPackage: Bytes });
-  application.route<{ Body: ClaimRequest; Reply: ClaimAnswer }>({
-    method: "POST",
-    url: "/v1/key-packages/claim",
-    schema: {
-      body: strict({
-        ...accountsUpTo(limits.accountsPerClaim).properties,
-        devices: Type.Optional(Type.Array(DeviceIdText, { minItems: 1, maxItems: limits.devicesPerAccount })),
-      }),
-      response: { 200: strict({ devices: Type.Array(ClaimedDevice) }) },
-    },
-    handler: async (request) => {
-      await callerOf(request, context, "device");
-      const accounts = accountsIn(request.body);
-      // First, since what is claimed is gone.
-      for (const account of accounts) await currentList(context, account);
-      const chosen = request.body.devices?.map((deviceId) => asDeviceId(fromBase64Url(deviceId)));
-      const claimed = await store.keyPackages.claim(accounts, chosen);
-      if (claimed === undefined) throw new ServerError("KEY_PACKAGES_NONE");
-      const devices = claimed.map(({ accountId, deviceId, keyPackage }) => ({
-        accountId: toBase64Url(accountId),
-        deviceId: toBase64Url(deviceId),
-        keyPackage: toBase64Url(keyPackage),
-      }));
-      return { devices };
-    },
-  });
 }
 
 function requireToken(given: string, expected: string): void {
   if (!constantTimeEqual(sha256(utf8(given)), sha256(utf8(expected))))
     throw new ServerError("REGISTRATION_REFUSED");
-}
-
-function accountsIn({ accounts }: LookupRequest): AccountId[] {
-  return accounts.map((account) => asAccountId(fromBase64Url(account)));
 }
 
 function newDeviceList(
@@ -228,7 +171,8 @@ function newDeviceList(
   return { accountId, version, signedList, salt, entry: sha256(opening), opening, devices };
 }
 
-async function currentList({ store }: ServerContext, accountId: AccountId): Promise<StoredDeviceList> {
+/** @throws ServerError ACCOUNT_UNKNOWN */
+export async function currentList({ store }: ServerContext, accountId: AccountId): Promise<StoredDeviceList> {
   const list = await store.accounts.currentList(accountId);
   if (list === undefined) throw new ServerError("ACCOUNT_UNKNOWN");
   return list;

@@ -10,6 +10,7 @@ import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
+import { keyPackageRoutes } from "./key-package-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { linkRoutes } from "./link-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
@@ -40,6 +41,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     serverRoutes,
     sessionRoutes,
     accountRoutes,
+    keyPackageRoutes,
     inviteRoutes,
     recoveryRoutes,
     linkRoutes,

@@ -11,6 +11,7 @@ import {
   fromUtf8,
   toBase64Url,
   type ConsistencyAnswer,
+  type ConsistencyPathAnswer,
   type InclusionAnswer,
   type LedgerEntryAnswer,
   type LedgerEntryRequest,
@@ -88,6 +89,21 @@ export function ledgerRoutes(application: FastifyInstance, context: ServerContex
       response: { 200: strict({ openings: Type.Array(Bytes), checkpoint: Type.String() }) },
     },
     handler: async ({ query }) => await openingsOf("identity", identityLog, query.from),
+  });
+
+  application.route<{ Querystring: { old: number; new: number }; Reply: ConsistencyPathAnswer }>({
+    method: "GET",
+    url: "/v1/identity/consistency",
+    schema: {
+      querystring: strict({ old: Index, new: Index }),
+      response: { 200: strict({ path: Type.Array(Bytes) }) },
+    },
+    handler: async ({ query }) => {
+      const published = identityLog.tiles.published?.size ?? 0;
+      if (query.new > published) throw new ServerError("NOT_PUBLISHED");
+      const path = await identityLog.tiles.readConsistencyProof(query.old, query.new);
+      return { path: path.map((hash) => toBase64Url(hash)) };
+    },
   });
 
   application.route<{ Params: { index: number }; Reply: InclusionAnswer }>({

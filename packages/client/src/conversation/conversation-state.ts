@@ -9,6 +9,7 @@ import {
 import type { Role } from "@portcullis/protocol/content";
 import type { ConversationRecord, Freeze } from "./conversation-record.ts";
 import type { Conversation } from "./conversation.ts";
+import type { VerifiedAccounts } from "../identity/verified-accounts.ts";
 import { roleOf } from "./state-rules.ts";
 
 export interface ConversationMember {
@@ -18,6 +19,8 @@ export interface ConversationMember {
   readonly role: Role;
   /** It has said that it leaves, and is removed by whoever comes first. */
   readonly leaving: boolean;
+  /** Its safety number was compared, and is for ever: the account id stands for its key. */
+  readonly verified: boolean;
   /** When this client has looked the account up by it. */
   readonly handle: string | undefined;
 }
@@ -38,10 +41,17 @@ export interface ConversationState {
   readonly freeze: Freeze | undefined;
 }
 
-/** Undefined until this device has joined. `handles`: of the accounts that are known by one, by account id in base64url. */
+/** What a client knows of accounts, wherever they are members. */
+export interface KnownAccounts {
+  /** Of those that are known by one, by account id in base64url. */
+  readonly handles: ReadonlyMap<string, string>;
+  readonly verified: Pick<VerifiedAccounts, "has">;
+}
+
+/** Undefined until this device has joined. */
 export function conversationState(
   { id, record, epoch, cursor }: Conversation,
-  handles: ReadonlyMap<string, string>,
+  { handles, verified }: KnownAccounts,
 ): ConversationState | undefined {
   if (record === undefined) return undefined;
   const { state } = record.shared;
@@ -51,6 +61,7 @@ export function conversationState(
     leafIndex,
     role: roleOf(state, accountId),
     leaving: state.leaving.some((gone) => equalBytes(gone, accountId)),
+    verified: verified.has(accountId),
     handle: handles.get(toBase64Url(accountId)),
   }));
   return {

@@ -18,6 +18,7 @@ import {
 import { Epoch, type EpochFacts } from "./epoch.ts";
 import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { foundGroup } from "./founding.ts";
 import { Inbox } from "./inbox.ts";
 import { Lane } from "./lane.ts";
 import { MessageIntake } from "./message-intake.ts";
@@ -26,6 +27,7 @@ import { Outbox } from "../outbox/outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
 import { removeLeaving, repeatState } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
+import { warmIntent, warmPath } from "./warm-path.ts";
 import { Watchers } from "./watchers.ts";
 import { openWelcome } from "./welcome.ts";
 
@@ -106,34 +108,29 @@ export class Conversation {
     return this.#lane.drained();
   }
 
-  /** Epoch 0 with this device alone; the Commit that adds the others waits in the outbox. */
+  /** Epoch 0 with this device alone; the Commits that add the others wait in the outbox. Returns what becomes of these. */
   async create(
     conversationClass: ConversationClass,
     state: SharedState,
-    add: readonly Addition[],
-  ): Promise<void> {
-    const { clock, engine, provider } = this.#host;
-    const recorded = conversationClass === "recorded" && { policyId: provider.demandPolicy().id };
-    const terms = { class: conversationClass, ...recorded, frankingKey: provider.frankingKey };
-    const start = await engine.createGroup({ conversationId: this.id, terms });
-    const nowMs = clock.now();
-    const facts = {
-      startBucket: bucketStartAt(nowMs, provider.bucketSeconds),
-      startedAtMs: nowMs,
-      rosterRoot: new Uint8Array(32),
-    };
+    additions: readonly (readonly Addition[])[],
+  ): Promise<Promise<unknown>[]> {
+    const { start, facts } = await foundGroup(this.#host, this.id, conversationClass);
     this.#states = StateKeeper.begun(state);
     const batch = new Batch();
     await this.#begin(batch, { start, facts, condition: "creating" });
     await this.#host.write(batch.changes(this.#epoch, this.names));
     batch.settle();
-    this.outbox.add({ kind: "commit", add, remove: [] }).catch(() => undefined);
+    const commits = additions.map((add) => this.outbox.add({ kind: "commit", add, remove: [] }));
+    for (const commit of commits) commit.catch(() => undefined);
+    return commits;
   }
 
   /** The server lets this device in: what the Welcome holds is checked against what everybody else sees. */
   join(frame: WelcomeFrame): void {
     this.run(async () => {
-      if (this.#record === undefined) await this.#join(frame);
+      // What was delivered before it comes first: among that may be the Commit that removed this device.
+      while (!this.#inbox.isEmpty && this.sendingEpoch !== undefined) await this.#deliver();
+      if (this.#record === undefined || frame.sequence > this.#cursor) await this.#join(frame);
       if (this.#record !== undefined) this.#tellCursor();
     });
   }
@@ -173,6 +170,7 @@ export class Conversation {
       this.outbox.resend();
       await this.outbox.flush();
       removeLeaving(this.#host, this);
+      warmPath(this.#host, this);
     });
   }
 
@@ -219,17 +217,21 @@ export class Conversation {
   }
 
   async #join(frame: WelcomeFrame): Promise<void> {
+    const before = this.#epoch;
     try {
       const { keyPackages } = this.#host;
-      const { start, facts } = await openWelcome(this.#host, frame);
+      const { start, facts } = await openWelcome(this.#host, frame, this.#record);
       this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
       await this.#begin(batch, { start, facts, condition: "open" });
+      // Its leaf key is one that others may know from elsewhere, and goes first of all.
+      if (keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
       batch.add(keyPackages.spend(start.reference));
       await this.#store(batch, frame.sequence);
       this.#host.replenish();
+      await this.outbox.flush();
     } catch (error) {
-      if (!(error instanceof PortcullisError) || this.#epoch !== undefined) throw error;
+      if (!(error instanceof PortcullisError) || this.#epoch !== before) throw error;
       if (isTransient(error)) return this.#host.reconnect(error);
       this.#host.events.emit("refused", { conversationId: this.id, code: error.code });
     }
@@ -322,7 +324,7 @@ export class Conversation {
       devices.learn(lists);
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
-        const { startBucket, rosterRoot } = checkCommit(summary, {
+        const { startBucket, rosterRoot, treeHead } = checkCommit(summary, {
           sender: senderOf(item),
           acceptedAtMs: item.acceptedAtMs,
           before: epoch.group.members,
@@ -331,6 +333,7 @@ export class Conversation {
           lists,
         });
         this.#states?.demandRight(summary.committer.accountId, summary);
+        batch.afterwards(() => this.#host.log.hear(treeHead, senderOf(item)));
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);
@@ -358,19 +361,14 @@ export class Conversation {
     this.#epoch = epoch;
     this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);
     batch.replaceEpoch(previous);
-    this.#setRecord(batch, {
-      condition,
-      class: group.terms.class,
-      epoch: group.epoch,
-      startBucket: facts.startBucket,
-      epochStartedAtMs: facts.startedAtMs,
-      rosterRoot: facts.rosterRoot,
-    });
+    this.#setRecord(batch, { condition, ...epoch.described });
     batch.add(...epoch.beginningChanges(this.names, start.snapshot, previous), ...this.outbox.rebase(epoch));
     const { events } = this.#host;
     const { id: conversationId } = this;
     batch.afterwards(() => events.emit("epoch", { conversationId, epoch: group.epoch }));
-    if (joined) batch.afterwards(() => events.emit("conversation", { conversationId }));
+    if (!joined) return;
+    batch.afterwards(() => events.emit("conversation", { conversationId }));
+    batch.afterwards(() => warmPath(this.#host, this));
   }
 
   #setRecord(batch: Batch, facts: Omit<ConversationRecord, "shared">): void {

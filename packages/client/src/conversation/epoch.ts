@@ -15,6 +15,7 @@ import {
 import { wipe } from "@portcullis/crypto";
 import type { EpochStart, Member, MlsEngine, MlsGroup, RatchetRow } from "@portcullis/mls";
 import { accountUri, encodeCbor, type BucketStart } from "@portcullis/protocol";
+import type { ConversationRecord } from "./conversation-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "./leaf-row.ts";
 import type { Provider } from "../server/provider.ts";
 import type { SecretNames } from "./secret-names.ts";
@@ -68,6 +69,13 @@ export class Epoch {
     this.#provider = held.provider;
     const chains = [...held.leaves.values()].map(({ chain }) => chain?.bucketStart ?? facts.startBucket);
     this.#oldestBucket = Math.max(facts.startBucket, ...chains);
+  }
+
+  /** What of it is no secret and is kept with the conversation. */
+  get described(): Omit<ConversationRecord, "condition" | "freeze" | "shared"> {
+    const { epoch, terms } = this.group;
+    const { startBucket, startedAtMs: epochStartedAtMs, rosterRoot } = this.facts;
+    return { class: terms.class, epoch, startBucket, epochStartedAtMs, rosterRoot };
   }
 
   /** Derives all that the epoch will need from its exporter secret and erases that. */

@@ -7,6 +7,7 @@ import {
   type Item,
   type MessageData,
   type Receipt,
+  type TreeHead,
 } from "@portcullis/protocol";
 import { decodeMimiContent, type MimiContent } from "@portcullis/protocol/content";
 import { sha256 } from "@portcullis/crypto";
@@ -37,6 +38,8 @@ export interface CheckedMessage {
   readonly receipt: Receipt;
   /** In recorded conversations, and there always. */
   readonly record: OpenedRecord | undefined;
+  /** What its sender says to have verified of the identity log. */
+  readonly treeHead: TreeHead | undefined;
 }
 
 /**
@@ -55,7 +58,7 @@ export function checkMessage(context: CheckContext, item: Item, decrypted: Decry
   const applicationData = unpadme(decrypted.plaintext);
   const content = checkContent(context, decrypted.senderLeaf, { applicationData, data });
   const record = checkRecord(context, item, { leafIndex: decrypted.senderLeaf, data, applicationData });
-  return { applicationData, content, receipt, record };
+  return { applicationData, content, receipt, record, treeHead: data.treeHead };
 }
 
 function checkReceipt(context: CheckContext, item: Item, data: MessageData): Receipt {

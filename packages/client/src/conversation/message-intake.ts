@@ -10,6 +10,7 @@ import {
 } from "@portcullis/protocol";
 import { decodeMimiContent, stateOf, type MimiContent, type SharedState } from "@portcullis/protocol/content";
 import type { Batch } from "./batch.ts";
+import { senderOf } from "./commit-check.ts";
 import { messageOf } from "./conversation-message.ts";
 import type { Epoch } from "./epoch.ts";
 import { ClientError } from "../errors.ts";
@@ -55,6 +56,7 @@ export class MessageIntake {
       const state = stateOf(checked.content);
       if (state !== undefined) this.#takeState(item, state, batch);
       this.#keep(item, batch, checked);
+      batch.afterwards(() => this.#host.log.hear(checked.treeHead, senderOf(item)));
       return true;
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;

@@ -3,7 +3,6 @@ import {
   equalBytes,
   PortcullisError,
   toBase64Url,
-  type AccountId,
   type DeviceId,
   type DeviceReference,
 } from "@portcullis/protocol";
@@ -17,10 +16,14 @@ import { Lane } from "./lane.ts";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 
+/** The client is at its end, and so is the look. */
+const ENDS: ReadonlySet<string> = new Set(["CLIENT_STORE_FAILED", "CLIENT_CLOSED"]);
+
 /** What it takes to change which devices of one's own account are in a conversation. */
 export interface OwnDevicesHost extends Host {
   readonly conversations: ReadonlyMap<string, Conversation>;
-  claim(accounts: readonly AccountId[], chosen: readonly DeviceId[]): Promise<Addition[]>;
+  /** A KeyPackage of each of these devices of the account, checked. */
+  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]>;
 }
 
 /**
@@ -37,7 +40,10 @@ export class OwnDevicesKeeper {
     this.#host = host;
   }
 
-  /** Resolves when every conversation was looked at; a device that cannot be added yet is tried again. */
+  /**
+   * Resolves when every conversation was looked at; a device that cannot be added yet is tried again.
+   * @throws ClientError CLIENT_STORE_FAILED, CLIENT_CLOSED
+   */
   look(): Promise<void> {
     return this.#lane.run(() => this.#alignAll());
   }
@@ -48,7 +54,7 @@ export class OwnDevicesKeeper {
       try {
         done = (await this.#align(conversation)) && done;
       } catch (error) {
-        if (!(error instanceof PortcullisError)) throw error;
+        if (!(error instanceof PortcullisError) || ENDS.has(error.code)) throw error;
         // What else is wrong with a conversation, it says itself.
         if (isTransient(error)) done = false;
       }
@@ -110,7 +116,7 @@ export class OwnDevicesKeeper {
   async #claim(missing: readonly DeviceId[]): Promise<readonly Addition[]> {
     if (missing.length === 0) return [];
     try {
-      return await this.#host.claim([this.#host.account.accountId], missing);
+      return await this.#host.claimOwn(missing);
     } catch (error) {
       if (isTransient(error) || isRefusal(error, "KEY_PACKAGES_NONE")) return [];
       throw error;

@@ -16,6 +16,7 @@ import {
 } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
 import type { Provider } from "../server/provider.ts";
+import type { LogView } from "./log-view.ts";
 
 /** How far the clocks of witnesses and servers may be ahead of each other. */
 const CLOCKS_DIFFER_MS = 60_000;
@@ -67,6 +68,8 @@ export class DeviceDirectory {
   /** An encoded lookup of these accounts, from the server. */
   readonly #fetchLookup: (accounts: readonly AccountId[]) => Promise<Uint8Array>;
   readonly #nowMs: () => number;
+  /** Gets to see every tree that a lookup comes from. */
+  readonly #log: Pick<LogView, "size" | "see"> | undefined;
   /** Devices that were proven when they were added somewhere, or since. */
   readonly #proven = new Set<string>();
   #latest: (Looked & { readonly of: string }) | undefined;
@@ -75,16 +78,28 @@ export class DeviceDirectory {
     provider: Pick<Provider, "identityPolicy" | "vrfKey" | "bucketSeconds">,
     fetchLookup: (accounts: readonly AccountId[]) => Promise<Uint8Array>,
     nowMs: () => number,
+    log?: Pick<LogView, "size" | "see">,
   ) {
     this.#provider = provider;
     this.#fetchLookup = fetchLookup;
     this.#nowMs = nowMs;
+    this.#log = log;
   }
 
-  /** What a lookup proves of these accounts. @throws what decodeLookup and verifyLookup throw */
-  check(lookup: Uint8Array, accounts: readonly AccountId[], window: LookupWindow): ProvenLists {
+  /**
+   * What a lookup proves of these accounts. `sizeWhenAsked`: how much of the log this device knew when it asked for it.
+   * @throws what decodeLookup and verifyLookup throw
+   */
+  check(
+    lookup: Uint8Array,
+    accounts: readonly AccountId[],
+    window: LookupWindow,
+    sizeWhenAsked = 0,
+  ): ProvenLists {
     const { identityPolicy: policy, vrfKey } = this.#provider;
-    const { lists } = verifyLookup({ lookup: decodeLookup(lookup), accounts, vrfKey, policy, window });
+    const check = { lookup: decodeLookup(lookup), accounts, vrfKey, policy, window };
+    const { lists, checkpoint } = verifyLookup(check);
+    this.#log?.see(checkpoint, sizeWhenAsked);
     return new Map(accounts.map((accountId, i) => [toBase64Url(accountId), lists[i]]));
   }
 
@@ -102,8 +117,9 @@ export class DeviceDirectory {
     const window = lookupWindow(startBucket, this.#nowMs() + DEVICE_BEHIND_MS, this.#provider);
     const of = accounts.map((accountId) => toBase64Url(accountId)).join();
     if (this.#latest?.of === of && this.#holds(this.#latest.lookup, accounts, window)) return this.#latest;
+    const size = this.#log?.size;
     const lookup = await this.#fetchLookup(accounts);
-    this.#latest = { of, lookup, lists: this.check(lookup, accounts, window) };
+    this.#latest = { of, lookup, lists: this.check(lookup, accounts, window, size) };
     return this.#latest;
   }
 
@@ -114,8 +130,9 @@ export class DeviceDirectory {
       const some = accounts.slice(first, first + limits.accountsPerLookup);
       const nowMs = this.#nowMs();
       const window = lookupWindow(Math.floor(nowMs / 1000), nowMs + DEVICE_BEHIND_MS, this.#provider);
-      for (const [name, list] of this.check(await this.#fetchLookup(some), some, window))
-        lists.set(name, list);
+      const size = this.#log?.size;
+      const lookup = await this.#fetchLookup(some);
+      for (const [name, list] of this.check(lookup, some, window, size)) lists.set(name, list);
     }
     return lists;
   }

@@ -10,7 +10,6 @@ import { ClientError } from "../errors.ts";
 import type { ClientStore, StoreChange, StoredMessage, StoredState } from "../store.ts";
 import { SecretSlots } from "./secret-slots.ts";
 
-const SCHEMA_VERSION = 1;
 const SCHEMA = `
   CREATE TABLE account (only INTEGER PRIMARY KEY CHECK (only = 1), value BLOB NOT NULL) STRICT;
   CREATE TABLE conversations (id BLOB PRIMARY KEY, cursor INTEGER NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -22,6 +21,9 @@ const SCHEMA = `
   CREATE TABLE secrets (slot INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
   CREATE TABLE secret_owners (slot INTEGER PRIMARY KEY, name TEXT NOT NULL, part INTEGER NOT NULL) STRICT;
 `;
+const FACTS = "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;";
+/** What makes each version of the schema out of the one before it, from nothing on. */
+const MIGRATIONS = [SCHEMA, FACTS];
 
 /** The log is folded into the database, and cut, at least every so many writes, and whenever the client rests. */
 const WRITES_PER_CHECKPOINT = 64;
@@ -47,6 +49,7 @@ export class SqliteStore implements ClientStore {
   async load(): Promise<StoredState> {
     const all = (sql: string): unknown[] => this.#database.prepare(sql).all();
     const accounts = all("SELECT value FROM account") as { value: Uint8Array }[];
+    const facts = all("SELECT name, value FROM facts") as { name: string; value: Uint8Array }[];
     const conversations = all("SELECT id, cursor, value FROM conversations") as ConversationRow[];
     return {
       account: accounts[0]?.value,
@@ -57,6 +60,7 @@ export class SqliteStore implements ClientStore {
       })),
       outbox: all('SELECT place AS "order", value FROM outbox ORDER BY place') as StoredState["outbox"],
       secrets: this.#slots.readAll(this.#database),
+      facts: new Map(facts.map(({ name, value }) => [name, value])),
     };
   }
 
@@ -113,6 +117,9 @@ export class SqliteStore implements ClientStore {
       case "cursor":
         statements.putCursor.run(change.sequence, change.conversationId);
         break;
+      case "fact":
+        statements.putFact.run(change.name, change.value);
+        break;
       case "secret":
         this.#slots.put(change.name, change.value);
         break;
@@ -149,8 +156,11 @@ function openSchema(database: DatabaseSync): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
   database.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512; PRAGMA wal_autocheckpoint = 0");
   const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > SCHEMA_VERSION) throw new ClientError("CLIENT_STORE_VERSION", { version });
-  if (version === 0) database.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  if (version > MIGRATIONS.length) throw new ClientError("CLIENT_STORE_VERSION", { version });
+  if (version < MIGRATIONS.length)
+    database.exec(
+      `BEGIN; ${MIGRATIONS.slice(version).join("")} PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`,
+    );
   // A crash may have left a log with secrets that the database has outlived.
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
 }
@@ -169,6 +179,9 @@ function prepareStatements(database: DatabaseSync) {
       "INSERT INTO conversations VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
     putCursor: database.prepare("UPDATE conversations SET cursor = ? WHERE id = ?"),
+    putFact: database.prepare(
+      "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+    ),
     putOutbox: database.prepare(
       "INSERT INTO outbox VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),

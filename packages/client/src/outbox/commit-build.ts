@@ -1,10 +1,13 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
 import { sha256 } from "@portcullis/crypto";
-import { encodeCommitData, equalBytes, type AccountId, type BucketStart } from "@portcullis/protocol";
+import { encodeCommitData, equalBytes, limits, type AccountId, type BucketStart } from "@portcullis/protocol";
 import { encodeSharedState } from "@portcullis/protocol/content";
 import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
+import type { LogView } from "../identity/log-view.ts";
+import { ClientError } from "../errors.ts";
 import type { Epoch } from "../conversation/epoch.ts";
+import { isCold } from "../conversation/warm-path.ts";
 import type { Addition, CommitAttempt, Intent } from "./outbox-entry.ts";
 import type { StateKeeper } from "../conversation/state-keeper.ts";
 import { afterCommit } from "../conversation/state-rules.ts";
@@ -27,6 +30,7 @@ function remaining(epoch: Epoch, intent: CommitIntent): { add: Addition[]; remov
 /** Whether nothing is left to do. What adds and removes nobody renews an epoch, that of its intent or one too old. */
 export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
   if (intent.renews !== undefined) return epoch.group.epoch !== intent.renews;
+  if (intent.warms === true) return !isCold(epoch.group);
   const { add, remove } = remaining(epoch, intent);
   return epoch.group.epoch > 0 && add.length === 0 && remove.length === 0;
 }
@@ -44,13 +48,17 @@ export async function buildCommit(
     readonly states: StateKeeper;
     readonly committer: AccountId;
     readonly directory: DeviceDirectory;
+    readonly log: LogView;
   },
 ): Promise<{ attempt: CommitAttempt; pending: Uint8Array; ratchet: RatchetRow }> {
   const { group, nextRosterKey: rosterKey } = epoch;
-  const { startBucket, states, committer, directory } = context;
+  const { startBucket, states, committer, directory, log } = context;
   const { add, remove } = remaining(epoch, intent);
   states.demandRight(committer, { added: add, removed: remove });
   const stay = group.members.filter((member) => !remove.includes(member));
+  const devicesAfter = stay.length + add.length;
+  if (devicesAfter > limits.devicesPerConversation)
+    throw new ClientError("CLIENT_CONVERSATION_FULL", { devices: devicesAfter });
   const state = afterCommit(states.state, [...stay, ...add]);
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
@@ -62,6 +70,7 @@ export async function buildCommit(
     startBucket,
     rosterRoot: root,
     ...(lookup && { lookupHash: sha256(lookup) }),
+    ...(log.head && { treeHead: log.head }),
   });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),

@@ -41,6 +41,8 @@ export type Intent =
       readonly removeDevices?: readonly DeviceReference[];
       /** Nobody is added or removed: this epoch is to end, whatever its age. */
       readonly renews?: number;
+      /** Nobody is added or removed: this device's path is to have keys, unless it has them by then. */
+      readonly warms?: true;
     };
 
 /** One message as it was encrypted for one epoch and bucket. */
@@ -106,6 +108,7 @@ export function decodeOutboxEntry(bytes: Uint8Array): OutboxEntry {
 function intentFields(intent: Intent): CborValue {
   if (intent.kind === "message") return [intent.kind, intent.applicationData, intent.frankingTag];
   if (intent.renews !== undefined) return ["renew", intent.renews, 0];
+  if (intent.warms === true) return ["warm", 0, 0];
   const add = intent.add.map(({ accountId, deviceId, keyPackage }) => [accountId, deviceId, keyPackage]);
   const { removeDevices } = intent;
   if (removeDevices === undefined) return [intent.kind, add, intent.remove];
@@ -114,12 +117,17 @@ function intentFields(intent: Intent): CborValue {
 
 function readIntent(value: CborValue): Intent {
   const reader = new FieldReader(value, "intent", 3);
-  const kind = reader.oneOf(["message", "commit", "devices", "renew"]);
+  const kind = reader.oneOf(["message", "commit", "devices", "renew", "warm"]);
   if (kind === "message") return { kind, applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
   if (kind === "renew") {
     const renews = reader.integer();
     reader.constant(0);
     return { kind: "commit", add: [], remove: [], renews };
+  }
+  if (kind === "warm") {
+    reader.constant(0);
+    reader.constant(0);
+    return { kind: "commit", add: [], remove: [], warms: true };
   }
   const add = reader.list((value) => {
     const fields = new FieldReader(value, "addition", 3);

@@ -1,4 +1,3 @@
-import { recordChainStart, type RecordChain } from "@portcullis/access";
 import {
   asMessageId,
   bucketStartAt,
@@ -6,9 +5,9 @@ import {
   PortcullisError,
   type BucketStart,
   type Item,
-  type MessageId,
   type Receipt,
 } from "@portcullis/protocol";
+import { AcceptedRecords } from "./accepted-records.ts";
 import { buildCommit, isMoot } from "./commit-build.ts";
 import type { Epoch } from "../conversation/epoch.ts";
 import { ClientError, isTransient } from "../errors.ts";
@@ -32,8 +31,7 @@ export class Outbox {
   readonly #host: Host;
   readonly #owner: OutboxOwner;
   #held: Held[] = [];
-  /** This device's records as far as the server has accepted them. */
-  #acceptedRecords: RecordChain = recordChainStart;
+  readonly #acceptedRecords = new AcceptedRecords();
   /** The bucket whose label and capsules went along with a message, as "epoch/bucket". */
   #uploaded = "";
   /** The epoch that our Commit on the way would begin. Secret. */
@@ -55,22 +53,37 @@ export class Outbox {
     return this.#held.length === 0;
   }
 
-  /** After a restart: the records that are not certain to be accepted are those of the attempts that are stored. */
+  /** After a restart. */
   resume(epoch: Epoch): void {
-    const attempts = this.#held.flatMap(({ entry: { attempt } }) => (attempt ? [attempt] : []));
-    const first = attempts.find(
-      (attempt) => attempt.kind === "message" && attempt.epoch === epoch.group.epoch,
-    );
-    this.#acceptedRecords = first?.kind === "message" ? first.records : epoch.records(epoch.group.ownLeaf);
+    const entries = this.#held.map(({ entry }) => entry);
+    this.#acceptedRecords.resume(entries, epoch);
+  }
+
+  /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
+  enqueue(intent: Intent): StoreChange {
+    const held = this.#hold(intent);
+    held.stored = true;
+    held.outcome.promise.catch(() => undefined);
+    this.#held.push(held);
+    return storeEntry(held);
   }
 
   /** Resolves when the server has accepted it. */
-  async add(intent: Intent, messageId: MessageId = asMessageId(this.#host.random(16))): Promise<Accepted> {
-    const entry = { conversationId: this.#owner.id, messageId, intent };
-    const held = hold(this.#host.nextPlace(), entry, false);
+  async add(intent: Intent): Promise<Accepted> {
+    const held = this.#hold(intent);
     this.#held.push(held);
     this.#owner.run(() => this.flush());
     return held.outcome.promise;
+  }
+
+  /** What is new, under a message id and a place of its own. */
+  #hold(intent: Intent): Held {
+    const messageId = asMessageId(this.#host.random(16));
+    return hold(this.#host.nextPlace(), { conversationId: this.#owner.id, messageId, intent }, false);
+  }
+
+  #find({ messageId }: Item): Held | undefined {
+    return this.#held.find(({ entry }) => equalBytes(entry.messageId, messageId));
   }
 
   /** The connection is there: whatever was on its way goes again, byte for byte. */
@@ -97,14 +110,17 @@ export class Outbox {
   /** One step of `flush`; false when the next one has to wait for an answer or a Commit. */
   async #advance(epoch: Epoch, first: Held, waiting: readonly Held[]): Promise<boolean> {
     const sent = this.#held.filter(({ state }) => state === "sent");
-    const blocked =
-      first.notBeforeEpoch > epoch.group.epoch || sent.some(({ entry }) => entry.intent.kind === "commit");
-    if (blocked) return this.#waitWith(waiting);
+    // One that is answered too: until its item comes, the epoch that it begins is the one that is pending.
+    const isCommitting = this.#held.some(
+      ({ state, entry }) => state !== "waiting" && entry.intent.kind === "commit",
+    );
+    const blocked = first.notBeforeEpoch > epoch.group.epoch || isCommitting;
+    if (blocked) return this.#storeIntents(waiting);
     if (first.entry.intent.kind === "commit") {
-      if (sent.length > 0) return this.#waitWith(waiting);
-      return (await this.#sendCommit(epoch, first)) || this.#waitWith(waiting);
+      if (sent.length > 0) return this.#storeIntents(waiting);
+      return (await this.#sendCommit(epoch, first)) || this.#storeIntents(waiting);
     }
-    if (epoch.group.epoch === 0) return this.#waitWith(waiting);
+    if (epoch.group.epoch === 0) return this.#storeIntents(waiting);
     if (this.#isExpired(epoch)) {
       this.#renewFirst();
       return true;
@@ -118,15 +134,12 @@ export class Outbox {
         attempt.bucketStart === bucketStart &&
         first.entry.attempt === undefined,
     );
-    if (!inOrder) return this.#waitWith(waiting);
-    if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#waitWith(waiting);
-    if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords);
+    if (!inOrder) return this.#storeIntents(waiting);
+    if (!(await this.#hasKeysets(epoch, bucketStart))) return this.#storeIntents(waiting);
+    if (sent.length === 0) epoch.setRecords(epoch.group.ownLeaf, this.#acceptedRecords.chain);
     const end = waiting.findIndex(({ entry }) => entry.intent.kind === "commit");
-    await this.#sendMessages(
-      epoch,
-      bucketStart,
-      waiting.slice(0, Math.min(end < 0 ? waiting.length : end, MESSAGES_PER_WRITE)),
-    );
+    const most = Math.min(end < 0 ? waiting.length : end, MESSAGES_PER_WRITE);
+    await this.#sendMessages(epoch, bucketStart, waiting.slice(0, most));
     return true;
   }
 
@@ -144,11 +157,6 @@ export class Outbox {
     }
   }
 
-  async #waitWith(waiting: readonly Held[]): Promise<false> {
-    await this.#storeIntents(waiting);
-    return false;
-  }
-
   async #sendMessages(epoch: Epoch, bucketStart: BucketStart, messages: readonly Held[]): Promise<void> {
     for (const held of messages) await this.#seal(epoch, bucketStart, held);
     const changes = epoch.leafChanges(this.#owner.names, [epoch.group.ownLeaf]);
@@ -160,15 +168,9 @@ export class Outbox {
     const { messageId, intent } = held.entry;
     if (intent.kind !== "message") return;
     const bucket = `${epoch.group.epoch}/${bucketStart}`;
-    const attempt = await sealMessage(epoch, {
-      messageId,
-      applicationData: intent.applicationData,
-      frankingTag: intent.frankingTag,
-      bucketStart,
-      withSealedBucket: this.#uploaded !== bucket,
-      deviceKey: this.#host.account.deviceKey,
-      random: this.#host.random,
-    });
+    const withSealedBucket = this.#uploaded !== bucket;
+    const message = { ...intent, messageId, bucketStart, withSealedBucket };
+    const attempt = await sealMessage(this.#host, epoch, message);
     this.#uploaded = bucket;
     held.entry = { ...held.entry, attempt };
   }
@@ -206,10 +208,9 @@ export class Outbox {
     try {
       const { states } = this.#owner;
       if (states === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
-      const committer = this.#host.account.accountId;
-      const startBucket = this.#bucketNow(epoch);
-      const { devices: directory } = this.#host;
-      return await buildCommit(epoch, intent, { startBucket, states, committer, directory });
+      const { account, devices: directory, log } = this.#host;
+      const context = { startBucket: this.#bucketNow(epoch), committer: account.accountId };
+      return await buildCommit(epoch, intent, { ...context, states, directory, log });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       if (isTransient(error)) {
@@ -244,7 +245,7 @@ export class Outbox {
     }
     held.state = "accepted";
     held.receipt = answer.receipt;
-    this.#noteAccepted(held.entry);
+    this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
     if (answer.receipt !== undefined)
       held.outcome.resolve({ sequence: answer.sequence, acceptedAtMs: answer.receipt.acceptedAtMs });
     await this.flush();
@@ -317,11 +318,11 @@ export class Outbox {
   confirm(
     item: Item,
   ): { entry: OutboxEntry; receipt: Receipt | undefined; changes: StoreChange[] } | undefined {
-    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    const held = this.#find(item);
     if (held === undefined) return undefined;
     this.#held = this.#held.filter((other) => other !== held);
     held.ticket = undefined;
-    this.#noteAccepted(held.entry);
+    this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
     held.outcome.resolve({ sequence: item.sequence, acceptedAtMs: item.acceptedAtMs });
     const changes: StoreChange[] = [{ erase: "outbox", order: held.place }];
     return { entry: held.entry, receipt: item.receipt ?? held.receipt, changes };
@@ -332,7 +333,7 @@ export class Outbox {
     item: Item,
   ): { attempt: CommitAttempt; pending: Uint8Array; changes: StoreChange[] } | undefined {
     const pending = this.#pending;
-    const held = this.#held.find(({ entry }) => equalBytes(entry.messageId, item.messageId));
+    const held = this.#find(item);
     const attempt = held?.entry.attempt;
     if (attempt?.kind !== "commit" || pending === undefined) return undefined;
     this.#pending = undefined;
@@ -342,7 +343,7 @@ export class Outbox {
 
   /** A new epoch began. Our own Commit for an older one has lost: it is made anew on top of the one that won. */
   rebase(epoch: Epoch): StoreChange[] {
-    this.#acceptedRecords = recordChainStart;
+    this.#acceptedRecords.restart();
     const lost = this.#held.filter(
       ({ entry: { attempt } }) => attempt?.kind === "commit" && attempt.epoch < epoch.group.epoch,
     );
@@ -366,28 +367,19 @@ export class Outbox {
     for (const { outcome } of this.#held) outcome.reject(error);
   }
 
-  async #storeIntents(waiting: readonly Held[]): Promise<void> {
+  /** Nothing more can be done with them now; a crash does not lose them. */
+  async #storeIntents(waiting: readonly Held[]): Promise<false> {
     const fresh = waiting.filter(({ stored }) => !stored);
-    if (fresh.length === 0) return;
-    await this.#host.write(fresh.map(storeEntry));
+    if (fresh.length > 0) await this.#host.write(fresh.map(storeEntry));
     for (const held of fresh) held.stored = true;
-  }
-
-  #noteAccepted({ attempt }: OutboxEntry): void {
-    const current = this.#owner.sendingEpoch?.group.epoch;
-    if (attempt?.kind !== "message" || attempt.epoch !== current) return;
-    if (attempt.recordsAfter.index > this.#acceptedRecords.index)
-      this.#acceptedRecords = attempt.recordsAfter;
+    return false;
   }
 
   /** Before anything else, an empty Commit: DESIGN section 6, "Epochs last at most 7 days". */
   #renewFirst(): void {
     const queued = this.#held.some(({ entry }) => entry.intent.kind === "commit");
     if (queued) return;
-    const messageId = asMessageId(this.#host.random(16));
-    const intent: Intent = { kind: "commit", add: [], remove: [] };
-    const entry = { conversationId: this.#owner.id, messageId, intent };
-    const held = hold(this.#host.nextPlace(), entry, false);
+    const held = this.#hold({ kind: "commit", add: [], remove: [] });
     held.outcome.promise.catch(() => undefined);
     this.#held.unshift(held);
   }

@@ -13,6 +13,7 @@ import {
   type ChallengeAnswer,
   type ClaimAnswer,
   type ClaimRequest,
+  type ConsistencyPathAnswer,
   type ConversationClass,
   type ConversationId,
   type ConversationRequest,
@@ -47,6 +48,13 @@ export type Admission = { readonly registrationToken: string } | { readonly invi
 /** A device whose KeyPackage was claimed, as the server says; nothing of it is verified. */
 export interface ClaimedDevice extends DeviceReference {
   readonly keyPackage: Uint8Array;
+}
+
+/** KeyPackages of this device that others may claim from now on. */
+export interface FreshKeyPackages {
+  readonly keyPackages: readonly Uint8Array[];
+  /** Given out while there is no other. */
+  readonly lastResort?: Uint8Array;
 }
 
 interface LoggedOpening {
@@ -135,6 +143,12 @@ export class ServerApi {
     return fromBase64Url((await this.#ask<LookupAnswer>("POST", "/v1/lookups", request)).lookup);
   }
 
+  /** What is to show that the identity log of the larger size begins with that of the smaller one. */
+  async identityConsistency(oldSize: number, newSize: number): Promise<Uint8Array[]> {
+    const path = `/v1/identity/consistency?old=${oldSize}&new=${newSize}`;
+    return (await this.#ask<ConsistencyPathAnswer>("GET", path)).path.map((hash) => fromBase64Url(hash));
+  }
+
   /** Publishes the account's signed device list. */
   async replaceDevices({ accountId, signedDeviceList }: AccountRecord): Promise<void> {
     const request: DevicesRequest = { deviceList: toBase64Url(signedDeviceList) };
@@ -173,8 +187,15 @@ export class ServerApi {
     return fromBase64Url((await this.#ask<RecoveryAnswer>("POST", path, request)).sealed);
   }
 
-  async publishKeyPackages(account: AccountRecord, keyPackages: readonly Uint8Array[]): Promise<void> {
-    const request: KeyPackagesRequest = { keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)) };
+  /** With a KeyPackage of last resort: instead of all that lie there. */
+  async publishKeyPackages(
+    account: AccountRecord,
+    { keyPackages, lastResort }: FreshKeyPackages,
+  ): Promise<void> {
+    const request: KeyPackagesRequest = {
+      keyPackages: keyPackages.map((bytes) => toBase64Url(bytes)),
+      ...(lastResort && { lastResort: toBase64Url(lastResort) }),
+    };
     await this.#ask("POST", "/v1/key-packages", request, await this.token(account));
   }
 

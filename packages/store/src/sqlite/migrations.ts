@@ -174,6 +174,10 @@ export const migrations: readonly string[] = [
   ALTER TABLE items ADD COLUMN lookup BLOB;
   `,
   `
+  ALTER TABLE key_packages ADD COLUMN last_resort INTEGER NOT NULL DEFAULT 0;
+  CREATE UNIQUE INDEX key_packages_last_resort ON key_packages (account_id, device_id) WHERE last_resort = 1;
+  `,
+  `
   CREATE TABLE links (
     link_id BLOB PRIMARY KEY,
     token_hash BLOB NOT NULL,
