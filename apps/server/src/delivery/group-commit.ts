@@ -56,9 +56,7 @@ export class GroupCommit {
   #start(): void {
     if (this.#running) return;
     this.#running = true;
-    void this.#run().finally(() => {
-      this.#running = false;
-    });
+    void this.#run();
   }
 
   async #run(): Promise<void> {
@@ -72,6 +70,8 @@ export class GroupCommit {
       if (submissions.length > 0 || cursors.length > 0) await this.#commit(submissions, cursors);
       for (const work of this.#between.splice(0)) await work();
     } while (this.#waiting.length > 0 || this.#between.length > 0);
+    // In the same step as that look: what comes a step later would wait for a run that is over.
+    this.#running = false;
   }
 
   async #commit(submissions: readonly Submission[], cursors: readonly CursorChange[]): Promise<void> {
