@@ -72,6 +72,17 @@ test("LNK-10: a linked device is in all conversations, those that are there and 
   assert.deepEqual(frozen, []);
 });
 
+test("LNK-10: of two devices that are linked one after the other the second is added too", async () => {
+  const ivy = await room.join("ivy");
+  const id = await talkWith(ivy);
+  const telephone = await link(ivy, "ivy's telephone");
+  await telephone.waitForConversation(id);
+  // The proof with which the first was added does not show the second.
+  const tablet = await link(ivy, "ivy's tablet");
+  await tablet.waitForConversation(id);
+  assert.deepEqual(devicesIn(tablet, id), idsOf(ivy, telephone, tablet, bob));
+});
+
 for (const when of ["before", "after"] as const)
   test(`LNK-10: an old device that crashed ${when} it stored the Commit adds the new one all the same`, async () => {
     const handle = `cleo ${when}`;

@@ -104,23 +104,21 @@ export class DeviceDirectory {
   }
 
   /**
-   * A lookup that lets these devices be added in this bucket; the last one serves again while it does. At most 64
-   * accounts. @throws ClientError CLIENT_DEVICE_UNKNOWN, CLIENT_SERVER_UNREACHABLE; LedgerError, CryptoError
+   * A lookup that lets these devices be added in this bucket; the last one serves again while it does, and lists them.
+   * At most 64 accounts. @throws ClientError CLIENT_DEVICE_UNKNOWN, CLIENT_SERVER_UNREACHABLE; LedgerError, CryptoError
    */
   async prove(devices: readonly DeviceReference[], startBucket: BucketStart): Promise<Looked> {
-    const looked = await this.#lookUp(accountsOf(devices), startBucket);
-    for (const { accountId, deviceId } of devices) requireListed(looked.lists, { accountId, deviceId });
-    return looked;
-  }
-
-  async #lookUp(accounts: readonly AccountId[], startBucket: BucketStart): Promise<Looked> {
+    const accounts = accountsOf(devices);
     const window = lookupWindow(startBucket, this.#nowMs() + DEVICE_BEHIND_MS, this.#provider);
     const of = accounts.map((accountId) => toBase64Url(accountId)).join();
-    if (this.#latest?.of === of && this.#holds(this.#latest.lookup, accounts, window)) return this.#latest;
+    const latest = this.#latest;
+    if (latest?.of === of && this.#serves(latest, devices, window)) return latest;
     const size = this.#log?.size;
     const lookup = await this.#fetchLookup(accounts);
-    this.#latest = { of, lookup, lists: this.check(lookup, accounts, window, size) };
-    return this.#latest;
+    const looked = { of, lookup, lists: this.check(lookup, accounts, window, size) };
+    this.#latest = looked;
+    for (const device of devices) requireListed(looked.lists, device);
+    return looked;
   }
 
   /** The lists of any number of accounts as they are now. */
@@ -161,9 +159,11 @@ export class DeviceDirectory {
     this.admit([leaf]);
   }
 
-  #holds(lookup: Uint8Array, accounts: readonly AccountId[], window: LookupWindow): boolean {
+  /** A device that was linked since is in none that was asked for before. */
+  #serves({ lookup, lists }: Looked, devices: readonly DeviceReference[], window: LookupWindow): boolean {
     try {
-      this.check(lookup, accounts, window);
+      this.check(lookup, accountsOf(devices), window);
+      for (const device of devices) requireListed(lists, device);
       return true;
     } catch {
       return false;
