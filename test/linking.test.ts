@@ -201,7 +201,8 @@ test("LNK-06, LNK-07: a server that plays the old device cannot link the new one
     if (!path.endsWith("/answer") || offer === undefined) return response;
     const { publicKey } = decodeLinkOffer(offer);
     const secret = new Uint8Array(7);
-    const sealed = await sealLinkAnswer({ ...account, trust: room.trust }, { offer, publicKey, secret });
+    const answer = { ...account, trust: room.trust, historyKey: random(32) };
+    const sealed = await sealLinkAnswer(answer, { offer, publicKey, secret });
     return Response.json({ answer: toBase64Url(sealed) });
   };
   const { linked } = await showing("guess", { platform: watching });

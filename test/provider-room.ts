@@ -64,6 +64,8 @@ export interface ClientSetting {
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
+  /** Before a linked device connects. */
+  readonly listen: (client: PortcullisClient) => void;
   /** Stops waiting for somebody who reads the code. */
   readonly signal: AbortSignal;
   readonly keyPackages: number;
@@ -158,6 +160,7 @@ export async function openProviderRoom(
       const { trust: _, ...start } = setting(changes.storeName, changes);
       const { client } = await linkDevice({ ...start, show, pollMs: 20 });
       clients.add(client);
+      changes.listen?.(client);
       await client.connect();
       return client;
     },

@@ -22,6 +22,7 @@ export const serverErrors = {
   RECOVERY_NOT_NEXT: "Another device has set a recovery code meanwhile.",
   LINK_UNKNOWN: "There is no such link code, or it has expired.",
   LINK_TAKEN: "Another device has read this link code.",
+  LINK_FULL: "The new device has not taken yet what was left for it.",
   LINK_LIMIT: "This account is linking as many devices as it may at a time.",
   DEVICE_LIST_NOT_NEXT: "The device list does not follow the one that stands.",
   CONVERSATION_FULL: "A conversation has no more devices than that.",

@@ -22,6 +22,7 @@ export const status: Readonly<Record<ServerErrorCode, number>> = {
   RECOVERY_NOT_NEXT: 409,
   LINK_UNKNOWN: 404,
   LINK_TAKEN: 409,
+  LINK_FULL: 409,
   LINK_LIMIT: 409,
   DEVICE_LIST_NOT_NEXT: 409,
   CONVERSATION_FULL: 409,

@@ -93,3 +93,29 @@ test("LNK-02: mailboxes are small, and nobody opens very many", async (t) => {
   const answers = await Promise.all(Array.from({ length: 60 }, () => room.call("POST", "/v1/links", body)));
   assert.equal(answers.at(-1)?.status, 429);
 });
+
+test("LNK-22: eight chunks wait at most; the one who has the token takes them, and who asks for the next has those before", async (t) => {
+  const room = await ServerRoom.open(t, { realClock });
+  const [ann, bob] = [
+    await room.token(await room.account("ann")),
+    await room.token(await room.account("bob")),
+  ];
+  const { path, token } = await opened(room);
+  await room.call("POST", `${path}/claim`, {}, ann);
+  const put = async (index: number, chunk: string, by = ann) =>
+    (await room.call("PUT", `${path}/chunks/${index}`, { chunk }, by)).body["code"];
+  const take = async (index: number, by: string | undefined = token) =>
+    (await room.call("GET", `${path}/chunks/${index}`, undefined, by)).body;
+  for (let index = 0; index < 8; index++) assert.equal(await put(index, "AAAA"), undefined);
+  assert.equal(await put(8, "AAAA"), "LINK_FULL");
+  assert.equal(await put(0, "BBBB"), undefined);
+  assert.deepEqual(await take(0), { chunk: "AAAA" }, "the first stays");
+  assert.equal(await put(8, "BBBB", bob), "LINK_TAKEN");
+  assert.equal((await take(0, ann))["code"], "LINK_UNKNOWN");
+  assert.equal(await put(8, "AAAA"), "LINK_FULL");
+  assert.deepEqual(await take(1), { chunk: "AAAA" });
+  assert.equal(await put(8, "CCCC"), undefined);
+  assert.deepEqual(await take(9), {});
+  await room.restart({ realClock });
+  assert.deepEqual(await take(8), { chunk: "CCCC" });
+});

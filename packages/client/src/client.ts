@@ -154,6 +154,7 @@ export class PortcullisClient {
     const session = this.#session;
     const deviceId = await linkByCode(session, { api: this.#api, directory: session.devices }, code);
     session.ownDevices.look().catch((error: unknown) => session.stop(error));
+    session.history.go();
     return deviceId;
   }
 

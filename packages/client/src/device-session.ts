@@ -17,6 +17,7 @@ import {
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
 import { Doorkeeper } from "./joining/doorkeeper.ts";
 import { OwnJoinRequests } from "./joining/own-join-requests.ts";
+import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
@@ -78,6 +79,8 @@ export class DeviceSession implements Host {
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
   readonly ownDevices = new OwnDevicesKeeper(this);
+  /** To a device that this one has linked, or from the one that has linked it. */
+  readonly history: HistoryTransfer;
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -117,6 +120,7 @@ export class DeviceSession implements Host {
     this.joinRequests = new OwnJoinRequests(this, api, state.secrets);
     const claim = this.claim.bind(this);
     this.#doorkeeper = new Doorkeeper(this, { api, turnMs: options.joinTurnMs, claim });
+    this.history = new HistoryTransfer(this, { api, store: options.store, secrets: state.secrets });
     this.#restore(state);
   }
 
@@ -279,6 +283,7 @@ export class DeviceSession implements Host {
     this.#stopped ??= new ClientError("CLIENT_CLOSED");
     this.#halt(new ClientError("CLIENT_CLOSED"));
     await Promise.all([...this.conversations.values()].map((conversation) => conversation.drained()));
+    await this.history.drained();
     for (const conversation of this.conversations.values()) conversation.epoch?.wipe();
     await this.#options.store.close();
   }
@@ -341,6 +346,7 @@ export class DeviceSession implements Host {
     this.replenish();
     this.#watchOwnEntry();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
+    this.history.go();
     this.events.emit("connection", { state: "ready" });
   }
 

@@ -23,6 +23,7 @@ export const clientErrors = {
   CLIENT_DEVICE_UNLINKED: "Another device of the account has unlinked this one.",
   CLIENT_HANDLE_CONFUSABLE: "Another account's handle looks like this one.",
   CLIENT_HANDLE_TAKEN: "The handle belongs to another account.",
+  CLIENT_HISTORY_CHUNK: "A part of the history is not the one that the other device sent for this place.",
   CLIENT_ITEM_BUCKET: "The message names a bucket in which the server could not have accepted it.",
   CLIENT_ITEM_MALFORMED: "The item is not of the form that its conversation demands.",
   CLIENT_ITEM_SENDER: "The server names another sender than the message does.",

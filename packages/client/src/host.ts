@@ -58,6 +58,8 @@ export interface ClientEvents {
   readonly "join-request": JoinRequestEvent;
   /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
   readonly "identity-alarm": IdentityAlarm;
+  /** The history of the device that linked this one comes. `lost`: the rest of it does not, since it took too long. */
+  readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */
   readonly unlinked: Readonly<Record<string, never>>;
   /** The identity log is not one and the same for everybody, or cannot be shown to be. */

@@ -23,7 +23,8 @@ export type StoreChange =
   | { readonly put: "cursor"; readonly conversationId: ConversationId; readonly sequence: number }
   | { readonly put: "fact"; readonly name: string; readonly value: Uint8Array }
   | { readonly put: "secret"; readonly name: string; readonly value: Uint8Array }
-  | { readonly put: "message"; readonly message: StoredMessage }
+  /** `unlessThere`: one in that place stays; else it is an error. */
+  | { readonly put: "message"; readonly message: StoredMessage; readonly unlessThere?: true }
   | { readonly put: "outbox"; readonly order: number; readonly value: Uint8Array }
   | { readonly erase: "secret"; readonly name: string }
   | { readonly erase: "outbox"; readonly order: number };

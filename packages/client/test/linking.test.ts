@@ -2,8 +2,26 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { generateSigningKey } from "@portcullis/crypto";
-import { asDeviceId, PortcullisError } from "@portcullis/protocol";
+import {
+  asAccountId,
+  asConversationId,
+  asDeviceId,
+  asMessageId,
+  PortcullisError,
+} from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
+import {
+  decodeHistoryChunk,
+  encodeHistoryChunk,
+  openChunk,
+  sealChunk,
+} from "../src/linking/history-chunk.ts";
+import {
+  decodeReceivingRecord,
+  decodeSendingRecord,
+  encodeReceivingRecord,
+  encodeSendingRecord,
+} from "../src/linking/transfer-record.ts";
 import { decodeTrust, encodeTrust } from "../src/linking/link-answer.ts";
 import {
   decodeLinkOffer,
@@ -70,6 +88,52 @@ test("LNK-01: offers, and what a device keeps of a link, are decoded from their 
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       for (const decode of [decodeLinkOffer, decodeWaitingRecord, decodeTrust])
+        assert.throws(() => decode(bytes), PortcullisError);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+const conversationId = asConversationId(random(32));
+const chunk = {
+  conversationId,
+  messages: [
+    {
+      conversationId,
+      sequence: 7,
+      senderAccountId: asAccountId(random(32)),
+      senderDeviceId: deviceId,
+      messageId: asMessageId(random(16)),
+      acceptedAtMs: 5,
+      applicationData: random(30),
+      receipt: random(20),
+    },
+  ],
+};
+
+test("LNK-21: a chunk opens in its own place of its own transfer alone, unchanged and whole", () => {
+  assertDecoder(encodeHistoryChunk(chunk), decodeHistoryChunk, encodeHistoryChunk);
+  const place = { key: random(32), linkId: random(32), index: 3 };
+  const sealed = sealChunk(place, chunk, random);
+  assert.deepEqual(openChunk(place, sealed), chunk);
+  for (const other of [{ index: 2 }, { linkId: random(32) }, { key: random(32) }])
+    assert.throws(() => openChunk({ ...place, ...other }, sealed), { code: "CLIENT_HISTORY_CHUNK" });
+  for (const wrong of [sealed.subarray(0, -1), sealed.with(30, (sealed[30] ?? 0) ^ 1), new Uint8Array(3)])
+    assert.throws(() => openChunk(place, wrong), { code: "CLIENT_HISTORY_CHUNK" });
+});
+
+test("LNK-22: what either side keeps of a transfer is decoded from its one encoding", () => {
+  const begun = { linkId: random(32), key: random(32), to: deviceId, index: 0 };
+  const sending = { ...begun, index: 4, at: { conversationId, beforeSequence: 9 } };
+  for (const record of [begun, sending]) {
+    assertDecoder(encodeSendingRecord(record), decodeSendingRecord, encodeSendingRecord);
+    assert.deepEqual(decodeSendingRecord(encodeSendingRecord(record)), record);
+  }
+  const receiving = { linkId: random(32), key: random(32), token: "abc", index: 2 };
+  assertDecoder(encodeReceivingRecord(receiving), decodeReceivingRecord, encodeReceivingRecord);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      for (const decode of [decodeHistoryChunk, decodeSendingRecord, decodeReceivingRecord])
         assert.throws(() => decode(bytes), PortcullisError);
     }),
     { numRuns: 50 },

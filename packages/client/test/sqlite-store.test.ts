@@ -159,3 +159,16 @@ test("a store of a newer version is refused", () => {
   database.close();
   assert.throws(() => new SqliteStore(path), { code: "CLIENT_STORE_VERSION" });
 });
+
+test("LNK-20: a message of another device's history does not take the place of one that is there", async () => {
+  const store = new SqliteStore(freshPath());
+  const [own, other] = [messageAt(3), messageAt(3)];
+  await store.write([{ put: "message", message: own }]);
+  await store.write([
+    { put: "message", message: other, unlessThere: true },
+    { put: "message", message: { ...other, sequence: 2 }, unlessThere: true },
+  ]);
+  const history = await store.history(conversationId, { limit: 9, beforeSequence: 9 });
+  assert.deepEqual(history, [{ ...other, sequence: 2 }, own]);
+  await store.close();
+});

@@ -149,6 +149,15 @@ export interface LinkAnswer {
   readonly answer?: string;
 }
 
+/** PUT /v1/links/:id/chunks/:index: by the device that answered. */
+export interface LinkChunkRequest {
+  readonly chunk: string;
+}
+/** GET /v1/links/:id/chunks/:index, with the token: absent while it has not come. Those before it are gone then. */
+export interface LinkChunkAnswer {
+  readonly chunk?: string;
+}
+
 /** POST /v1/lookups: what the identity log says of accounts, with proofs; see spec/identity.md. */
 export interface LookupRequest {
   readonly accounts: readonly string[];

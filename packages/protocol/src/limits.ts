@@ -56,6 +56,8 @@ export const limits = {
   linkOfferBytes: 256,
   /** What it gets: the account, sealed. */
   linkAnswerBytes: 16 * 1024,
+  /** A part of the history, sealed. */
+  linkChunkBytes: 256 * 1024,
   /** KeyPackages in one upload. */
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */

@@ -15,6 +15,7 @@ export interface Schema {
   invites: InviteTable;
   recoveries: RecoveryTable;
   links: LinkTable;
+  linkChunks: LinkChunkTable;
   deviceLists: DeviceListTable;
   devices: DeviceTable;
   keyPackages: KeyPackageTable;
@@ -68,6 +69,12 @@ export interface LinkTable {
   accountId: ColumnType<AccountId | null, AccountId | undefined>;
   deviceId: ColumnType<DeviceId | null, DeviceId | undefined>;
   answer: ColumnType<Uint8Array | null, Uint8Array | undefined>;
+}
+
+export interface LinkChunkTable {
+  linkId: Uint8Array;
+  chunkIndex: number;
+  chunk: Uint8Array;
 }
 
 export interface DeviceListTable {

@@ -7,6 +7,8 @@ import {
   utf8,
   type LinkAnswer,
   type LinkAnswerRequest,
+  type LinkChunkAnswer,
+  type LinkChunkRequest,
   type LinkOffer,
   type LinkRequest,
 } from "@portcullis/protocol";
@@ -15,19 +17,25 @@ import { ServerError } from "../errors.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { ServerContext } from "../server-context.ts";
 import { callerOf } from "./caller.ts";
-import { Id, strict } from "./schemas.ts";
+import { Id, Index, strict } from "./schemas.ts";
 
 /** So long a code can be read by another device. */
 const OFFER_MS = 10 * 60_000;
 /** So long the new device can fetch what was left for it. */
 const ANSWERED_MS = 24 * 3600 * 1000;
 const OPEN_LINKS = 10_000;
+/** Parts of a history that may wait until the new device takes them. */
+const CHUNKS_WAITING = 8;
 const LINKS_PER_ACCOUNT = 16;
 
 interface LinkPath {
   linkId: string;
 }
 const LinkPathSchema = strict({ linkId: Id });
+interface ChunkPath extends LinkPath {
+  index: number;
+}
+const ChunkPathSchema = strict({ linkId: Id, index: Index });
 
 const bytesUpTo = (bytes: number) =>
   Type.String({ pattern: "^[A-Za-z0-9_-]+$", maxLength: Math.ceil((bytes * 4) / 3) });
@@ -108,6 +116,41 @@ export function linkRoutes(application: FastifyInstance, context: ServerContext)
       const answer = await store.links.read(linkId, tokenHash, realClock.now());
       if (answer === undefined) throw new ServerError("LINK_UNKNOWN");
       return answer === null ? {} : { answer: toBase64Url(answer) };
+    },
+  });
+
+  application.route<{ Params: ChunkPath; Body: LinkChunkRequest }>({
+    method: "PUT",
+    url: "/v1/links/:linkId/chunks/:index",
+    schema: {
+      params: ChunkPathSchema,
+      body: strict({ chunk: bytesUpTo(limits.linkChunkBytes) }),
+      response: { 200: strict({}) },
+    },
+    handler: async (request) => {
+      const device = await callerOf(request, context, "device");
+      const { linkId, index } = request.params;
+      const nowMs = realClock.now();
+      const terms = { nowMs, expiresAtMs: nowMs + ANSWERED_MS, most: CHUNKS_WAITING };
+      const chunk = { linkId: fromBase64Url(linkId), index, chunk: fromBase64Url(request.body.chunk) };
+      const outcome = granted(await store.links.putChunk(chunk, device, terms));
+      if (outcome === "full") throw new ServerError("LINK_FULL");
+      return {};
+    },
+  });
+
+  application.route<{ Params: ChunkPath; Reply: LinkChunkAnswer }>({
+    method: "GET",
+    url: "/v1/links/:linkId/chunks/:index",
+    schema: {
+      params: ChunkPathSchema,
+      response: { 200: strict({ chunk: Type.Optional(bytesUpTo(limits.linkChunkBytes)) }) },
+    },
+    handler: async (request) => {
+      const { index } = request.params;
+      const chunk = await store.links.takeChunk({ ...ownerOf(request), index }, realClock.now());
+      if (chunk === undefined) throw new ServerError("LINK_UNKNOWN");
+      return chunk === null ? {} : { chunk: toBase64Url(chunk) };
     },
   });
 

@@ -135,6 +135,19 @@ export class Conversation {
     });
   }
 
+  /** What another device of the account keeps of a conversation that is over for all of them. Durable when it resolves. */
+  async adopt(record: ConversationRecord): Promise<void> {
+    await this.#lane.run(async () => {
+      if (this.#record !== undefined) return;
+      const { id: conversationId } = this;
+      await this.#host.write([
+        { put: "conversation", conversationId, value: encodeConversationRecord(record) },
+      ]);
+      this.#states = new StateKeeper(record.shared);
+      this.#record = record;
+    });
+  }
+
   /** Items in the order of the sequence. They are taken in one transaction, as many as have come by then. */
   receive(items: readonly Item[]): void {
     this.#inbox.put(items);

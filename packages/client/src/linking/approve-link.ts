@@ -3,6 +3,7 @@ import { changeDevices, type ListOwner } from "../account/device-list.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import type { TrustConfig } from "../server/provider.ts";
 import type { ServerApi } from "../server/server-api.ts";
+import type { HistoryTransfer } from "./history-transfer.ts";
 import { sealLinkAnswer } from "./link-answer.ts";
 import { mailboxOf, parseLinkCode, verifyLinkOffer } from "./link-code.ts";
 import { LinkMailbox } from "./link-mailbox.ts";
@@ -14,7 +15,7 @@ import { LinkMailbox } from "./link-mailbox.ts";
  * LedgerError IDENTITY_DEVICES when the account has as many devices as it may
  */
 export async function linkByCode(
-  owner: ListOwner & { readonly trust: TrustConfig },
+  owner: ListOwner & { readonly trust: TrustConfig; readonly history: Pick<HistoryTransfer, "prepare"> },
   server: { readonly api: ServerApi; readonly directory: DeviceDirectory },
   text: string,
 ): Promise<DeviceId> {
@@ -26,8 +27,12 @@ export async function linkByCode(
     const listed = devices.find((device) => equalBytes(device.deviceId, deviceId));
     return listed === undefined ? [...devices, { deviceId, signatureKey }] : undefined;
   });
+  const historyKey = await owner.history.prepare(mailboxOf(code), deviceId);
   const { account, trust } = owner;
-  const answer = await sealLinkAnswer({ ...account, trust }, { offer, publicKey, secret: code.secret });
+  const answer = await sealLinkAnswer(
+    { ...account, trust, historyKey },
+    { offer, publicKey, secret: code.secret },
+  );
   await mailbox.answer(account, answer);
   return deviceId;
 }

@@ -17,6 +17,8 @@ export interface LinkAnswer extends Omit<
   "accountId" | "deviceId" | "deviceKey" | "registered"
 > {
   readonly trust: TrustConfig;
+  /** 32 bytes: the history comes under it. */
+  readonly historyKey: Uint8Array;
 }
 
 /** Sealed to the key in the offer; the secret in it shows that whoever answers has read the code. */
@@ -36,6 +38,7 @@ export async function sealLinkAnswer(
     answer.noticeKey.privateKey,
     answer.signedDeviceList,
     trustFields(answer.trust),
+    answer.historyKey,
   ]);
   const sealed = await hpkeSeal({ publicKey, info: INFO, associatedData: offer, plaintext });
   wipe(plaintext);
@@ -53,7 +56,7 @@ export async function openLinkAnswer(
   const { offer, key, secret } = expected;
   try {
     const plaintext = await hpkeOpen({ ...key, info: INFO, associatedData: offer, sealed });
-    const reader = new FieldReader(decodeCbor(plaintext, WHAT), WHAT, 10);
+    const reader = new FieldReader(decodeCbor(plaintext, WHAT), WHAT, 11);
     reader.constant(ANSWER);
     if (constantTimeEqual(reader.bytes(LINK_SECRET_BYTES), secret)) return readAnswer(reader);
   } catch {
@@ -71,6 +74,7 @@ function readAnswer(reader: FieldReader): LinkAnswer {
     noticeKey: { publicKey: reader.bytes(32), privateKey: reader.bytes(32) },
     signedDeviceList: reader.bytes(),
     trust: readTrust(reader.value()),
+    historyKey: reader.bytes(32),
   };
 }
 

@@ -8,6 +8,8 @@ import { requireListed, type DeviceDirectory } from "../identity/device-director
 import type { TrustConfig } from "../server/provider.ts";
 import { isRefusal, type ServerApi } from "../server/server-api.ts";
 import type { ClientStore } from "../store.ts";
+import { RECEIVING } from "./history-transfer.ts";
+import { encodeReceivingRecord } from "./transfer-record.ts";
 import { decodeTrust, encodeTrust, openLinkAnswer, type LinkAnswer } from "./link-answer.ts";
 import {
   encodeLinkOffer,
@@ -62,7 +64,7 @@ export async function joinAccount(input: LinkInput): Promise<TrustConfig> {
   const waiting = await openMailbox(input, stored && decodeWaitingRecord(stored));
   show(formatLinkCode(api.url, waiting.code));
   const sealed = await answerOf(waiting, input);
-  const { record, offer, mailbox } = waiting;
+  const { record, offer, code } = waiting;
   let answer: LinkAnswer;
   try {
     answer = await openLinkAnswer(sealed, { offer, ...record });
@@ -72,13 +74,14 @@ export async function joinAccount(input: LinkInput): Promise<TrustConfig> {
     throw error;
   }
   const joined = await verifiedAccount(answer, record, input);
+  const { token } = record;
+  const receiving = { linkId: mailboxOf(code), key: answer.historyKey, token, index: 0 };
   await store.write([
     { put: "account", value: encodeAccountRecord(joined) },
     { put: "secret", name: TRUST, value: encodeTrust(answer.trust) },
+    { put: "secret", name: RECEIVING, value: encodeReceivingRecord(receiving) },
     { erase: "secret", name: WAITING },
   ]);
-  // What the mailbox holds is of no use any more, and goes by itself if this fails.
-  await mailbox.close(record.token).catch(() => undefined);
   return answer.trust;
 }
 
@@ -139,11 +142,11 @@ async function verifiedAccount(
   { deviceId, deviceKey }: WaitingRecord,
   { directoryOf }: LinkInput,
 ): Promise<AccountRecord> {
-  const { trust, ...account } = answer;
+  const { trust: _, historyKey: __, ...account } = answer;
   const accountId = accountIdOf(account.accountKey.publicKey);
   const list = verifyDeviceList(account.signedDeviceList);
   if (!equalBytes(list.accountId, accountId)) throw new ClientError("CLIENT_LINK_ANSWER");
-  const lists = await directoryOf(trust).current([accountId]);
+  const lists = await directoryOf(answer.trust).current([accountId]);
   requireListed(lists, { accountId, deviceId, signatureKey: deviceKey.publicKey });
   return { ...account, accountId, deviceId, deviceKey, registered: true };
 }

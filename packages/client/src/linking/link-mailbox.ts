@@ -5,6 +5,8 @@ import {
   utf8,
   type LinkAnswer,
   type LinkAnswerRequest,
+  type LinkChunkAnswer,
+  type LinkChunkRequest,
   type LinkOffer,
   type LinkRequest,
 } from "@portcullis/protocol";
@@ -45,6 +47,19 @@ export class LinkMailbox {
   async read(token: string): Promise<Uint8Array | undefined> {
     const { answer } = await this.#api.call<LinkAnswer>("GET", `${this.#path}/answer`, undefined, token);
     return answer === undefined ? undefined : fromBase64Url(answer);
+  }
+
+  /** @throws ClientError CLIENT_SERVER_REFUSED (LINK_FULL while the new device has not taken those before, LINK_UNKNOWN) */
+  async putChunk(account: AccountRecord, index: number, chunk: Uint8Array): Promise<void> {
+    const request: LinkChunkRequest = { chunk: toBase64Url(chunk) };
+    await this.#api.call("PUT", `${this.#path}/chunks/${index}`, request, await this.#api.token(account));
+  }
+
+  /** Those before are durable here, and gone from the mailbox. Undefined while this one has not come. */
+  async takeChunk(token: string, index: number): Promise<Uint8Array | undefined> {
+    const path = `${this.#path}/chunks/${index}`;
+    const { chunk } = await this.#api.call<LinkChunkAnswer>("GET", path, undefined, token);
+    return chunk === undefined ? undefined : fromBase64Url(chunk);
   }
 
   async close(token: string): Promise<void> {

@@ -127,7 +127,10 @@ export class SqliteStore implements ClientStore {
         statements.putOutbox.run(change.order, change.value);
         break;
       case "message":
-        putMessage(statements.putMessage, change.message);
+        putMessage(
+          change.unlessThere === true ? statements.putMessageUnlessThere : statements.putMessage,
+          change.message,
+        );
         break;
     }
   }
@@ -184,6 +187,9 @@ function prepareStatements(database: DatabaseSync) {
     ),
     eraseOutbox: database.prepare("DELETE FROM outbox WHERE place = ?"),
     putMessage: database.prepare("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    putMessageUnlessThere: database.prepare(
+      "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
     history: database.prepare(
       "SELECT * FROM messages WHERE conversation = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
     ),

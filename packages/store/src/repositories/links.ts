@@ -117,6 +117,61 @@ export class Links {
     return link !== undefined && equalBytes(link.tokenHash, tokenHash) ? link.answer : undefined;
   }
 
+  /** The first of an index stays. `most`: of those that wait. */
+  async putChunk(
+    { linkId, index, chunk }: { linkId: Uint8Array; index: number; chunk: Uint8Array },
+    device: DeviceReference,
+    { nowMs, expiresAtMs, most }: LinkTerms,
+  ): Promise<"left" | "unknown" | "taken" | "full"> {
+    return await this.#connection.durably("link-chunk", async (transaction) => {
+      const link = await transaction
+        .selectFrom("links")
+        .selectAll()
+        .where("linkId", "=", linkId)
+        .where("expiresAtMs", ">", nowMs)
+        .executeTakeFirst();
+      if (link === undefined) return "unknown";
+      if (!isOf(link, device)) return "taken";
+      const { waiting } = await transaction
+        .selectFrom("linkChunks")
+        .select((select) => select.fn.countAll<number>().as("waiting"))
+        .where("linkId", "=", linkId)
+        .where("chunkIndex", "!=", index)
+        .executeTakeFirstOrThrow();
+      if (waiting >= most) return "full";
+      await transaction
+        .insertInto("linkChunks")
+        .values({ linkId, chunkIndex: index, chunk })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      await transaction.updateTable("links").set({ expiresAtMs }).where("linkId", "=", linkId).execute();
+      return "left";
+    });
+  }
+
+  /** For whoever has the token, who has those before; null while it has not come, undefined for everybody else. */
+  async takeChunk(
+    { linkId, tokenHash, index }: { linkId: Uint8Array; tokenHash: Uint8Array; index: number },
+    nowMs: number,
+  ): Promise<Uint8Array | null | undefined> {
+    if ((await this.read(linkId, tokenHash, nowMs)) === undefined) return undefined;
+    const wanted = await this.#connection.query
+      .selectFrom("linkChunks")
+      .select("chunk")
+      .where("linkId", "=", linkId)
+      .where("chunkIndex", "=", index)
+      .executeTakeFirst();
+    if (wanted === undefined) return null;
+    await this.#connection.durably("link-chunks-taken", async (transaction) => {
+      await transaction
+        .deleteFrom("linkChunks")
+        .where("linkId", "=", linkId)
+        .where("chunkIndex", "<", index)
+        .execute();
+    });
+    return wanted.chunk;
+  }
+
   /** Whoever has the token is done with it. */
   async close(linkId: Uint8Array, tokenHash: Uint8Array): Promise<void> {
     await this.#connection.durably("link-close", async (transaction) => {

@@ -204,4 +204,12 @@ export const migrations: readonly string[] = [
   CREATE INDEX join_requests_of ON join_requests (account_id);
   CREATE INDEX join_requests_expiring ON join_requests (expires_at_ms);
   `,
+  `
+  CREATE TABLE link_chunks (
+    link_id BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+    chunk_index INTEGER NOT NULL,
+    chunk BLOB NOT NULL,
+    PRIMARY KEY (link_id, chunk_index)
+  ) STRICT;
+  `,
 ];

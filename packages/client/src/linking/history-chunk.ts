@@ -1,0 +1,109 @@
+import { aeadOpen, aeadSeal, wipe } from "@portcullis/crypto";
+import {
+  asAccountId,
+  asConversationId,
+  asDeviceId,
+  asMessageId,
+  concatBytes,
+  decodeCbor,
+  encodeCbor,
+  FieldReader,
+  type CborValue,
+  type ConversationId,
+  type Random,
+} from "@portcullis/protocol";
+import {
+  decodeConversationRecord,
+  encodeConversationRecord,
+  type ConversationRecord,
+} from "../conversation/conversation-record.ts";
+import { ClientError } from "../errors.ts";
+import type { StoredMessage } from "../store.ts";
+
+const CHUNK = "portcullis/history-chunk/v1";
+const HISTORY = "portcullis/history/v1";
+const NONCE_BYTES = 24;
+
+/** A part of the history of one conversation; the last one of all is of none. */
+export interface HistoryChunk {
+  readonly conversationId?: ConversationId;
+  /** When the conversation is over for the device that sends it: the new one is not going to join. */
+  readonly record?: ConversationRecord;
+  /** Newest first. */
+  readonly messages: readonly StoredMessage[];
+}
+
+/** Which chunk of which transfer: a server that mixes them up is found out. */
+export interface ChunkPlace {
+  /** 32 bytes, secret: of this transfer alone. */
+  readonly key: Uint8Array;
+  readonly linkId: Uint8Array;
+  readonly index: number;
+}
+
+export function sealChunk(
+  { key, linkId, index }: ChunkPlace,
+  chunk: HistoryChunk,
+  random: Random,
+): Uint8Array {
+  const nonce = random(NONCE_BYTES);
+  const plaintext = encodeHistoryChunk(chunk);
+  const sealed = aeadSeal(key, nonce, plaintext, encodeCbor([CHUNK, linkId, index]));
+  wipe(plaintext);
+  return concatBytes(nonce, sealed);
+}
+
+/** @throws ClientError CLIENT_HISTORY_CHUNK */
+export function openChunk({ key, linkId, index }: ChunkPlace, sealed: Uint8Array): HistoryChunk {
+  try {
+    const nonce = sealed.slice(0, NONCE_BYTES);
+    const place = encodeCbor([CHUNK, linkId, index]);
+    return decodeHistoryChunk(aeadOpen(key, nonce, sealed.subarray(NONCE_BYTES), place));
+  } catch {
+    throw new ClientError("CLIENT_HISTORY_CHUNK", { index });
+  }
+}
+
+export function encodeHistoryChunk({ conversationId, record, messages }: HistoryChunk): Uint8Array {
+  return encodeCbor([
+    HISTORY,
+    conversationId ?? null,
+    record ? encodeConversationRecord(record) : null,
+    messages.map((message) => [
+      message.sequence,
+      message.senderAccountId,
+      message.senderDeviceId,
+      message.messageId,
+      message.acceptedAtMs,
+      message.applicationData,
+      message.receipt,
+    ]),
+  ]);
+}
+
+/** @throws ProtocolError DECODE_* */
+export function decodeHistoryChunk(bytes: Uint8Array): HistoryChunk {
+  const what = "history chunk";
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 4);
+  reader.constant(HISTORY);
+  const id = reader.optionalBytes(32);
+  const encoded = reader.optionalBytes();
+  const record = encoded && decodeConversationRecord(encoded);
+  const conversationId = asConversationId(id ?? new Uint8Array(32));
+  const messages = reader.list((value) => readMessage(conversationId, value));
+  return { ...(id && { conversationId }), ...(record && { record }), messages };
+}
+
+function readMessage(conversationId: ConversationId, value: CborValue): StoredMessage {
+  const reader = new FieldReader(value, "message of the history", 7);
+  return {
+    conversationId,
+    sequence: reader.integer(),
+    senderAccountId: asAccountId(reader.bytes()),
+    senderDeviceId: asDeviceId(reader.bytes()),
+    messageId: asMessageId(reader.bytes()),
+    acceptedAtMs: reader.integer(),
+    applicationData: reader.bytes(),
+    receipt: reader.bytes(),
+  };
+}
