@@ -6,6 +6,7 @@ import {
   linkDevice,
   PortcullisClient,
   recoverAccount,
+  type BackupPace,
   type ClientEvents,
   type ClientStore,
   type Platform,
@@ -64,13 +65,14 @@ export interface ClientSetting {
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
-  /** Before a linked device connects. */
+  /** Before a device that is linked or recovered connects. */
   readonly listen: (client: PortcullisClient) => void;
   /** Stops waiting for somebody who reads the code. */
   readonly signal: AbortSignal;
   readonly keyPackages: number;
   readonly logProofMs: number;
   readonly warming: Warming;
+  readonly backup: Partial<BackupPace>;
 }
 
 /**
@@ -152,6 +154,7 @@ export async function openProviderRoom(
     recover: async (handle, code, changes = {}) => {
       const client = await recoverAccount({ ...setting(handle, changes), handle, code });
       clients.add(client);
+      changes.listen?.(client);
       await client.connect();
       return client;
     },

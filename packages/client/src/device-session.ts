@@ -15,6 +15,7 @@ import {
   type ServerFrame,
 } from "@portcullis/protocol";
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
+import { Backup, type BackupPace } from "./backup/backup.ts";
 import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
@@ -33,6 +34,7 @@ import type { Platform } from "./platform.ts";
 import { LogView } from "./identity/log-view.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
+import { Settings } from "./settings.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */
@@ -55,6 +57,7 @@ export interface SessionOptions {
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
   readonly logProofMs: number;
   readonly warming: Warming;
+  readonly backup: BackupPace;
 }
 
 /**
@@ -76,6 +79,8 @@ export class DeviceSession implements Host {
   readonly ownDevices = new OwnDevicesKeeper(this);
   /** To a device that this one has linked, or from the one that has linked it. */
   readonly history: HistoryTransfer;
+  readonly settings: Settings;
+  readonly backup: Backup;
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -113,6 +118,9 @@ export class DeviceSession implements Host {
     this.#connected.promise.catch(() => undefined);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
     this.history = new HistoryTransfer(this, { api, store: options.store, secrets: state.secrets });
+    this.settings = new Settings(state.facts, (changes) => this.write(changes));
+    const { store, backup: pace } = options;
+    this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
     this.#restore(state);
   }
 
@@ -174,6 +182,7 @@ export class DeviceSession implements Host {
       throw reason;
     }
     this.#restSoon();
+    this.backup.noticed(changes);
   }
 
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void {
@@ -276,6 +285,7 @@ export class DeviceSession implements Host {
     this.#halt(new ClientError("CLIENT_CLOSED"));
     await Promise.all([...this.conversations.values()].map((conversation) => conversation.drained()));
     await this.history.drained();
+    await this.backup.drained();
     for (const conversation of this.conversations.values()) conversation.epoch?.wipe();
     await this.#options.store.close();
   }
@@ -335,6 +345,7 @@ export class DeviceSession implements Host {
     this.#watchOwnEntry();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
     this.history.go();
+    this.backup.connected();
     this.events.emit("connection", { state: "ready" });
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@portcullis/protocol";
+import { BACKUP_PACE, type BackupPace } from "./backup/backup.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import type { SessionOptions } from "./device-session.ts";
 import type { Platform } from "./platform.ts";
@@ -35,6 +36,8 @@ export interface ClientOptions {
   readonly logProofMs?: number;
   /** When devices commit once after they were added, so that Commits become small. */
   readonly warming?: Warming;
+  /** When the backup goes on, where there is one; some of it is enough. */
+  readonly backup?: Partial<BackupPace>;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -56,6 +59,7 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, warming };
+  const backup = { ...BACKUP_PACE, ...options.backup };
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, warming, backup };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }
