@@ -43,6 +43,10 @@ export class FailingStore implements ClientStore {
     return this.#store.history(...request);
   }
 
+  arrived(...request: Parameters<ClientStore["arrived"]>): ReturnType<ClientStore["arrived"]> {
+    return this.#store.arrived(...request);
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }

@@ -6,6 +6,7 @@ import {
   linkDevice,
   PortcullisClient,
   recoverAccount,
+  type BackupPace,
   type ClientEvents,
   type ClientStore,
   type Platform,
@@ -64,7 +65,7 @@ export interface ClientSetting {
   /** Instead of the operator's registration token. */
   readonly invite: Uint8Array;
   readonly ownEntryMs: number;
-  /** Before a linked device connects. */
+  /** Before a device that is linked or recovered connects. */
   readonly listen: (client: PortcullisClient) => void;
   /** Stops waiting for somebody who reads the code. */
   readonly signal: AbortSignal;
@@ -72,6 +73,7 @@ export interface ClientSetting {
   readonly logProofMs: number;
   readonly joinTurnMs: number;
   readonly warming: Warming;
+  readonly backup: Partial<BackupPace>;
 }
 
 /**
@@ -153,6 +155,7 @@ export async function openProviderRoom(
     recover: async (handle, code, changes = {}) => {
       const client = await recoverAccount({ ...setting(handle, changes), handle, code });
       clients.add(client);
+      changes.listen?.(client);
       await client.connect();
       return client;
     },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Clock, Random } from "@portcullis/protocol";
+import { limits, type Clock, type Random } from "@portcullis/protocol";
 import { openStore, type Store } from "@portcullis/store";
 import { clockFor, openDataDirectory, systemClock } from "@portcullis/store/directory";
 import { ConversationCache } from "./delivery/conversation-state.ts";
@@ -11,7 +11,7 @@ import { openAccessLog, openIdentityLog } from "./ledger/open-logs.ts";
 import type { OriginLog } from "./ledger/origin-log.ts";
 import { PolicyState } from "./policy-state.ts";
 import { loadKeys, type ServerKeys } from "./server-keys.ts";
-import type { ServerOptions } from "./server-options.ts";
+import type { BackupLimits, ServerOptions } from "./server-options.ts";
 import { Sessions } from "./sessions.ts";
 
 const LONGEST_WAIT_MS = 10_000;
@@ -25,6 +25,7 @@ export interface ServerContext {
   readonly witnessThreshold: number;
   /** Whether members may make invitations. */
   readonly membersInvite: boolean;
+  readonly backupLimits: BackupLimits;
   readonly store: Store;
   readonly keys: ServerKeys;
   readonly policy: PolicyState;
@@ -81,6 +82,7 @@ export async function openContext(
     witnesses,
     witnessThreshold: options.witnessThreshold ?? witnesses.length,
     membersInvite: options.membersInvite ?? false,
+    backupLimits: options.backupLimits ?? { segments: limits.backupSegments, bytes: limits.backupBytes },
     store,
     keys,
     policy,

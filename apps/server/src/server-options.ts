@@ -10,6 +10,11 @@ export interface Cosigner {
   readonly url: string;
 }
 
+export interface BackupLimits {
+  readonly segments: number;
+  readonly bytes: number;
+}
+
 export interface ServerOptions {
   readonly dataDirectory: string;
   /** The host in this server's URIs. */
@@ -31,6 +36,8 @@ export interface ServerOptions {
   readonly longestWaitMs?: number;
   /** Whether members may invite others. Off unless said. */
   readonly membersInvite?: boolean;
+  /** What one backup may hold; by default what `limits` say. */
+  readonly backupLimits?: BackupLimits;
   readonly log: Log;
   readonly fault?: Fault;
   /** Instead of the system's, or the demonstration's. */

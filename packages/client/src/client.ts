@@ -12,6 +12,7 @@ import { textMessage, type Role } from "@portcullis/protocol/content";
 import { decodeAccountRecord } from "./account/account-record.ts";
 import { makeInvite, type InviteTerms } from "./account/invite.ts";
 import { makeRecoveryCode } from "./account/recover-account.ts";
+import type { BackupStatus } from "./backup/backup.ts";
 import { sendContent } from "./conversation/content.ts";
 import { messageOf, type ConversationMessage } from "./conversation/conversation-message.ts";
 import {
@@ -42,6 +43,7 @@ import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import type { Accepted } from "./outbox/outbox-held.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import type { ServerApi } from "./server/server-api.ts";
+import type { Settings } from "./settings.ts";
 import type { ClientStore, StoredState } from "./store.ts";
 
 /** One device of one account. Everything it shows was verified; what it says was sent is durable at the server. */
@@ -171,11 +173,47 @@ export class PortcullisClient {
 
   /**
    * A fresh recovery code, to be written down: with it and nothing else the account can be taken back. The one before is
-   * worth nothing from now on.
-   * @throws ClientError CLIENT_SERVER_REFUSED (RECOVERY_NOT_NEXT), CLIENT_SERVER_UNREACHABLE
+   * worth nothing from now on. A backup of this device is made anew under it.
+   * @throws ClientError CLIENT_BACKUP_ELSEWHERE, CLIENT_SERVER_REFUSED (RECOVERY_NOT_NEXT), CLIENT_SERVER_UNREACHABLE
    */
-  setRecoveryCode(): Promise<string> {
-    return makeRecoveryCode(this.#api, this.#session.account, this.#session.random);
+  async setRecoveryCode(): Promise<string> {
+    const { account, backup, random } = this.#session;
+    const { code } = await backup.renewKey((keys) => makeRecoveryCode(this.#api, account, random, keys));
+    return code;
+  }
+
+  /**
+   * Keeps history and settings at the server too, sealed: the recovery code brings them back on a new device. Goes on by
+   * itself from then on, also with the next `open`.
+   * @throws ClientError CLIENT_BACKUP_CODE when this device has not set the recovery code that stands,
+   * CLIENT_BACKUP_ELSEWHERE, CLIENT_SERVER_…
+   */
+  turnOnBackup(): Promise<void> {
+    return this.#session.backup.turnOn();
+  }
+
+  /** Whichever device keeps it. Resolves when it is gone from the server; until then this device goes on trying. */
+  turnOffBackup(): Promise<void> {
+    return this.#session.backup.turnOff();
+  }
+
+  backup(): BackupStatus {
+    return this.#session.backup.status;
+  }
+
+  /** Resolves when everything that this device has now is in the backup. @throws ClientError CLIENT_BACKUP_…, CLIENT_SERVER_… */
+  backedUp(): Promise<void> {
+    return this.#session.backup.saved();
+  }
+
+  /** Tries again when the backup was not all there. @throws ClientError CLIENT_BACKUP_…, CLIENT_SERVER_… */
+  restoreBackup(): Promise<void> {
+    return this.#session.backup.restore();
+  }
+
+  /** What the application keeps for its person; it is in the backup. */
+  get settings(): Settings {
+    return this.#session.settings;
   }
 
   /**

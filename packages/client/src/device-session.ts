@@ -17,6 +17,7 @@ import {
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
 import { Doorkeeper } from "./joining/doorkeeper.ts";
 import { OwnJoinRequests } from "./joining/own-join-requests.ts";
+import { Backup, type BackupPace } from "./backup/backup.ts";
 import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
@@ -35,7 +36,9 @@ import type { Platform } from "./platform.ts";
 import { LogView } from "./identity/log-view.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
+import { Settings } from "./settings.ts";
 import type { ClientStore, StoreChange, StoredState } from "./store.ts";
+import { Timers } from "./timers.ts";
 
 /** The client's files are cleaned of what is used up when nothing was written for so long, and twice the gathering time. */
 const REST_MS = 200;
@@ -58,6 +61,7 @@ export interface SessionOptions {
   readonly logProofMs: number;
   readonly joinTurnMs: number;
   readonly warming: Warming;
+  readonly backup: BackupPace;
 }
 
 /**
@@ -81,9 +85,11 @@ export class DeviceSession implements Host {
   readonly ownDevices = new OwnDevicesKeeper(this);
   /** To a device that this one has linked, or from the one that has linked it. */
   readonly history: HistoryTransfer;
+  readonly settings: Settings;
+  readonly backup: Backup;
   readonly #options: SessionOptions;
   #account: AccountRecord;
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #timers = new Timers();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #connected = Promise.withResolvers<void>();
   #connection: Connection | undefined;
@@ -97,14 +103,14 @@ export class DeviceSession implements Host {
   #watch: object | undefined;
 
   constructor(options: SessionOptions, account: AccountRecord, state: StoredState) {
-    const { api, clock, platform, random, realClock } = options;
+    const { api, store, clock, platform, random, realClock, backup: pace } = options;
     this.#options = options;
     this.#account = account;
     this.clock = clock;
     this.random = random;
     this.provider = new Provider(api, options.trust, account);
-    const lookUp = (accounts: readonly AccountId[]): Promise<Uint8Array> => api.lookUp(accounts);
     this.log = this.#openLog(state);
+    const lookUp = (accounts: readonly AccountId[]): Promise<Uint8Array> => api.lookUp(accounts);
     this.devices = new DeviceDirectory(this.provider, lookUp, () => clock.now(), this.log);
     this.devices.admit([{ ...account, signatureKey: account.deviceKey.publicKey }]);
     this.keyPackages = new KeyPackageSupply(state.secrets);
@@ -120,7 +126,9 @@ export class DeviceSession implements Host {
     this.joinRequests = new OwnJoinRequests(this, api, state.secrets);
     const claim = this.claim.bind(this);
     this.#doorkeeper = new Doorkeeper(this, { api, turnMs: options.joinTurnMs, claim });
-    this.history = new HistoryTransfer(this, { api, store: options.store, secrets: state.secrets });
+    this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
+    this.settings = new Settings(state.facts, (changes) => this.write(changes));
+    this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
     this.#restore(state);
   }
 
@@ -182,6 +190,7 @@ export class DeviceSession implements Host {
       throw reason;
     }
     this.#restSoon();
+    this.backup.noticed(changes);
   }
 
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void {
@@ -204,12 +213,7 @@ export class DeviceSession implements Host {
   }
 
   later(delayMs: number, task: () => void): void {
-    if (this.#stopped !== undefined) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      task();
-    }, delayMs);
-    this.#timers.add(timer);
+    this.#timers.later(delayMs, task);
   }
 
   announce(id: ConversationId, conversationClass: ConversationClass): Promise<void> {
@@ -284,6 +288,7 @@ export class DeviceSession implements Host {
     this.#halt(new ClientError("CLIENT_CLOSED"));
     await Promise.all([...this.conversations.values()].map((conversation) => conversation.drained()));
     await this.history.drained();
+    await this.backup.drained();
     for (const conversation of this.conversations.values()) conversation.epoch?.wipe();
     await this.#options.store.close();
   }
@@ -296,8 +301,7 @@ export class DeviceSession implements Host {
   #halt(error: Error): void {
     this.#connection?.close();
     clearTimeout(this.#restTimer);
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.stop();
     this.#answers.clear();
     this.#connected.reject(error);
     for (const conversation of this.conversations.values()) {
@@ -347,6 +351,7 @@ export class DeviceSession implements Host {
     this.#watchOwnEntry();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
     this.history.go();
+    this.backup.connected();
     this.events.emit("connection", { state: "ready" });
   }
 

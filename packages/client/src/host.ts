@@ -10,6 +10,7 @@ import type {
   RejectedFrame,
 } from "@portcullis/protocol";
 import type { AccountRecord } from "./account/account-record.ts";
+import type { BackupStatus } from "./backup/backup.ts";
 import type { DeviceDirectory } from "./identity/device-directory.ts";
 import type { ConversationMessage } from "./conversation/conversation-message.ts";
 import type { Freeze } from "./conversation/conversation-record.ts";
@@ -60,6 +61,8 @@ export interface ClientEvents {
   readonly "identity-alarm": IdentityAlarm;
   /** The history of the device that linked this one comes. `lost`: the rest of it does not, since it took too long. */
   readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
+  /** The backup was turned on or off, went on, or something is wrong with it. */
+  readonly backup: BackupStatus;
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */
   readonly unlinked: Readonly<Record<string, never>>;
   /** The identity log is not one and the same for everybody, or cannot be shown to be. */

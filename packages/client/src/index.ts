@@ -1,4 +1,5 @@
 export { PortcullisClient } from "./client.ts";
+export type { BackupPace, BackupStatus } from "./backup/backup.ts";
 export type { ClientOptions } from "./options.ts";
 export {
   createAccount,
@@ -31,5 +32,6 @@ export type { OwnDevice } from "./identity/own-devices.ts";
 export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./server/provider.ts";
 export type { Admission, Fetch } from "./server/server-api.ts";
-export type { ClientStore, StoreChange, StoredMessage, StoredState } from "./store.ts";
+export type { Settings } from "./settings.ts";
+export type { ArrivedMessage, ClientStore, StoreChange, StoredMessage, StoredState } from "./store.ts";
 export type { Socket, SocketEvents, Transport } from "./server/transport.ts";

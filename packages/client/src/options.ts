@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@portcullis/protocol";
+import { BACKUP_PACE, type BackupPace } from "./backup/backup.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import type { SessionOptions } from "./device-session.ts";
 import type { Platform } from "./platform.ts";
@@ -38,6 +39,8 @@ export interface ClientOptions {
   readonly joinTurnMs?: number;
   /** When devices commit once after they were added, so that Commits become small. */
   readonly warming?: Warming;
+  /** When the backup goes on, where there is one; some of it is enough. */
+  readonly backup?: Partial<BackupPace>;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -60,6 +63,7 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
   const { joinTurnMs = JOIN_TURN_MS } = options;
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, warming };
+  const backup = { ...BACKUP_PACE, ...options.backup };
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, warming, backup };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

@@ -13,6 +13,12 @@ export interface StoredMessage {
   readonly receipt: Uint8Array;
 }
 
+/** `arrival`: its place among all messages of the store, from 1 on; whatever comes later has a higher one. */
+export interface ArrivedMessage {
+  readonly arrival: number;
+  readonly message: StoredMessage;
+}
+
 /**
  * One thing to write. `name` of a secret says whose it is ("<conversation>/leaf/3"); an erased or overwritten secret
  * must be unrecoverable from the store's files after `forget`.
@@ -26,6 +32,7 @@ export type StoreChange =
   /** `unlessThere`: one in that place stays; else it is an error. */
   | { readonly put: "message"; readonly message: StoredMessage; readonly unlessThere?: true }
   | { readonly put: "outbox"; readonly order: number; readonly value: Uint8Array }
+  | { readonly erase: "fact"; readonly name: string }
   | { readonly erase: "secret"; readonly name: string }
   | { readonly erase: "outbox"; readonly order: number };
 
@@ -58,5 +65,7 @@ export interface ClientStore {
     conversationId: ConversationId,
     range: { readonly limit: number; readonly beforeSequence: number },
   ): Promise<readonly StoredMessage[]>;
+  /** The first `limit` messages behind a place in the order in which they came to this store. */
+  arrived(range: { readonly after: number; readonly limit: number }): Promise<readonly ArrivedMessage[]>;
   close(): Promise<void>;
 }

@@ -50,13 +50,23 @@ test("ACN-20: a code with one wrong, missing or swapped character is found out b
 
 const accountKey = generateSigningKey(random);
 const accountId = accountIdOf(accountKey.publicKey);
-const account = { accountKey, noticeKey: { publicKey: random(32), privateKey: random(32) } };
+const account = {
+  accountKey,
+  noticeKey: { publicKey: random(32), privateKey: random(32) },
+  backupKeys: [random(32)],
+};
 const { sealing, authenticator } = recoveryKeys(random(16), accountId);
 const blob = sealRecovery(account, { sealing, version: 3, random });
 
 test("ACN-22: the blob opens under its code's key, and nothing of it is readable without", () => {
-  assert.deepEqual(openRecovery(blob, accountId, sealing), account);
-  for (const secret of [accountKey.seed, account.noticeKey.privateKey, sealing, authenticator])
+  assert.deepEqual(openRecovery(blob, accountId, sealing), { ...account, version: 3 });
+  for (const secret of [
+    accountKey.seed,
+    account.noticeKey.privateKey,
+    ...account.backupKeys,
+    sealing,
+    authenticator,
+  ])
     assert.ok(!toHex(blob).includes(toHex(secret)));
   assert.notDeepEqual(sealing, authenticator);
 });

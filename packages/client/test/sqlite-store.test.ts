@@ -77,6 +77,53 @@ test("history gives the newest messages before a sequence, oldest first", async 
   await store.close();
 });
 
+test("messages are read in the order in which they came, whatever their place in a conversation", async () => {
+  const path = freshPath();
+  const store = new SqliteStore(path);
+  const [first, second, third] = [messageAt(7), messageAt(3), messageAt(5)];
+  await store.write([
+    { put: "message", message: first },
+    { put: "message", message: second },
+  ]);
+  const again = { ...first, receipt: random(4) };
+  await store.write([
+    { put: "message", message: again, unlessThere: true },
+    { put: "message", message: third, unlessThere: true },
+  ]);
+  const all = [first, second, third].map((message, i) => ({ arrival: i + 1, message }));
+  assert.deepEqual(await store.arrived({ after: 0, limit: 9 }), all);
+  assert.deepEqual(await store.arrived({ after: 1, limit: 1 }), all.slice(1, 2));
+  await store.close();
+});
+
+test("a store from before messages had an order of arrival gives them one", async () => {
+  const path = freshPath();
+  const store = new SqliteStore(path);
+  const messages = [messageAt(1), messageAt(2)];
+  await store.write(messages.map((message) => ({ put: "message", message })));
+  await store.close();
+  const database = new DatabaseSync(path);
+  database.exec(
+    "DROP INDEX messages_arrived; ALTER TABLE messages DROP COLUMN arrival; PRAGMA user_version = 2",
+  );
+  database.close();
+  const newer = new SqliteStore(path);
+  const expected = messages.map((message, i) => ({ arrival: i + 1, message }));
+  assert.deepEqual(await newer.arrived({ after: 0, limit: 9 }), expected);
+  await newer.write([{ put: "message", message: messageAt(3) }]);
+  assert.equal((await newer.arrived({ after: 2, limit: 9 }))[0]?.arrival, 3);
+  await newer.close();
+});
+
+test("a fact that is erased is gone", async () => {
+  const path = freshPath();
+  const store = new SqliteStore(path);
+  await store.write([{ put: "fact", name: "one", value: Uint8Array.of(7) }]);
+  await store.write([{ erase: "fact", name: "one" }]);
+  assert.equal((await store.load()).facts.size, 0);
+  await store.close();
+});
+
 test("CLT-30: a write is all or nothing", async () => {
   const store = new SqliteStore(freshPath());
   const message = messageAt(1);
@@ -141,7 +188,9 @@ test("a store from before there were facts gets its table and keeps what it has"
   await store.write([{ put: "account", value: Uint8Array.of(1) }]);
   await store.close();
   const database = new DatabaseSync(path);
-  database.exec("DROP TABLE facts; PRAGMA user_version = 1");
+  database.exec(
+    "DROP TABLE facts; DROP INDEX messages_arrived; ALTER TABLE messages DROP COLUMN arrival; PRAGMA user_version = 1",
+  );
   database.close();
   for (const value of [undefined, Uint8Array.of(3)]) {
     const again = new SqliteStore(path);

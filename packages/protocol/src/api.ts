@@ -158,6 +158,23 @@ export interface LinkChunkAnswer {
   readonly chunk?: string;
 }
 
+/** GET /v1/backup: the generation that stands; nothing of it when there is none. See spec/backup.md. */
+export interface BackupAnswer {
+  readonly generation?: string;
+  /** The device that wrote last. */
+  readonly deviceId?: string;
+  readonly head?: string;
+}
+/** PUT /v1/backup/:generation/segments/:index: with the head of all until then. */
+export interface BackupSegmentRequest {
+  readonly segment: string;
+  readonly head: string;
+}
+/** GET /v1/backup/:generation/segments/:index */
+export interface BackupSegmentAnswer {
+  readonly segment: string;
+}
+
 /** POST /v1/lookups: what the identity log says of accounts, with proofs; see spec/identity.md. */
 export interface LookupRequest {
   readonly accounts: readonly string[];

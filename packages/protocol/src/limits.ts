@@ -58,6 +58,12 @@ export const limits = {
   linkAnswerBytes: 16 * 1024,
   /** A part of the history, sealed. */
   linkChunkBytes: 256 * 1024,
+  /** A part of a backup, sealed, and what says how far the backup goes. */
+  backupSegmentBytes: 256 * 1024,
+  backupHeadBytes: 512,
+  /** One backup: what lies at the server while it stands. */
+  backupSegments: 8192,
+  backupBytes: 512 * 1024 * 1024,
   /** KeyPackages in one upload. */
   keyPackagesPerUpload: 128,
   /** Accounts whose KeyPackages one request claims. */

@@ -7,6 +7,7 @@ export type {
   NewDeviceList,
   StoredDeviceList,
 } from "./repositories/accounts.ts";
+export type { Backup, Backups, BackupSegment } from "./repositories/backups.ts";
 export type { Fault } from "./repositories/connection.ts";
 export type {
   Conversation,

@@ -14,6 +14,8 @@ export interface Schema {
   accounts: AccountTable;
   invites: InviteTable;
   recoveries: RecoveryTable;
+  backups: BackupTable;
+  backupSegments: BackupSegmentTable;
   links: LinkTable;
   linkChunks: LinkChunkTable;
   deviceLists: DeviceListTable;
@@ -58,6 +60,27 @@ export interface RecoveryTable {
   authenticatorHash: Uint8Array;
   tries: number;
   triesDay: number;
+}
+
+/**
+ * One generation of an account's backup. `stands`: 1 for the one that is given out, 0 for one that is being made to take
+ * its place; at most one of each. `deviceId`: who wrote last. `segments`, `bytes`: what there is of it.
+ */
+export interface BackupTable {
+  accountId: AccountId;
+  generation: Uint8Array;
+  deviceId: DeviceId;
+  stands: 0 | 1;
+  head: Uint8Array;
+  segments: number;
+  bytes: number;
+}
+
+export interface BackupSegmentTable {
+  accountId: AccountId;
+  generation: Uint8Array;
+  segmentIndex: number;
+  segment: Uint8Array;
 }
 
 /** `accountId`, `deviceId`: who answers; null until somebody has asked for the offer. */

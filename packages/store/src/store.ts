@@ -1,5 +1,6 @@
 import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely";
 import { Accounts } from "./repositories/accounts.ts";
+import { Backups } from "./repositories/backups.ts";
 import { Connection, type Fault } from "./repositories/connection.ts";
 import { Conversations } from "./repositories/conversations.ts";
 import { Invites } from "./repositories/invites.ts";
@@ -22,6 +23,7 @@ export interface Store {
   readonly accounts: Accounts;
   readonly invites: Invites;
   readonly recoveries: Recoveries;
+  readonly backups: Backups;
   readonly links: Links;
   readonly keyPackages: KeyPackages;
   readonly conversations: Conversations;
@@ -51,6 +53,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     accounts: new Accounts(connection),
     invites: new Invites(connection),
     recoveries: new Recoveries(connection),
+    backups: new Backups(connection),
     links: new Links(connection),
     keyPackages: new KeyPackages(connection),
     conversations: new Conversations(connection),

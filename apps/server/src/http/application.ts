@@ -8,6 +8,7 @@ import { RateLimit } from "../rate-limit.ts";
 import type { ServerContext } from "../server-context.ts";
 import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
+import { backupRoutes } from "./backup-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
 import { joinRequestRoutes } from "./join-request-routes.ts";
@@ -45,6 +46,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     keyPackageRoutes,
     inviteRoutes,
     recoveryRoutes,
+    backupRoutes,
     linkRoutes,
     conversationRoutes,
     joinRequestRoutes,

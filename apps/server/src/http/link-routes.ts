@@ -17,7 +17,7 @@ import { ServerError } from "../errors.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { ServerContext } from "../server-context.ts";
 import { callerOf } from "./caller.ts";
-import { Id, Index, strict } from "./schemas.ts";
+import { bytesUpTo, Id, Index, strict } from "./schemas.ts";
 
 /** So long a code can be read by another device. */
 const OFFER_MS = 10 * 60_000;
@@ -36,9 +36,6 @@ interface ChunkPath extends LinkPath {
   index: number;
 }
 const ChunkPathSchema = strict({ linkId: Id, index: Index });
-
-const bytesUpTo = (bytes: number) =>
-  Type.String({ pattern: "^[A-Za-z0-9_-]+$", maxLength: Math.ceil((bytes * 4) / 3) });
 
 /** Mailboxes in which a new device meets one that its account has; spec/linking.md. All that lies in them is sealed. */
 export function linkRoutes(application: FastifyInstance, context: ServerContext): void {

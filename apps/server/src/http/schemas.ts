@@ -7,6 +7,9 @@ export const Bytes = Type.String({ pattern: "^[A-Za-z0-9_-]*$", maxLength: limit
 export const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" });
 /** 16 bytes. */
 export const DeviceIdText = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
+/** Bytes as base64url, some at least and not more than that. */
+export const bytesUpTo = (bytes: number) =>
+  Type.String({ pattern: "^[A-Za-z0-9_-]+$", maxLength: Math.ceil((bytes * 4) / 3) });
 /** A signed document as the text of its JWS. */
 export const Jws = Type.String({ maxLength: limits.bodyBytes });
 /** A place in a log, or a size of one, in a path or query. */

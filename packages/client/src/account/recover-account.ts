@@ -10,6 +10,7 @@ import {
 } from "@portcullis/protocol";
 import { decodeAccountRecord, encodeAccountRecord, type AccountRecord } from "./account-record.ts";
 import { signNextList } from "./device-list.ts";
+import { restoreChanges } from "../backup/kept-backup.ts";
 import { ClientError } from "../errors.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import { openRecovery, recoveryKeys, sealRecovery } from "./recovery-blob.ts";
@@ -17,18 +18,19 @@ import { formatRecoveryCode, makeRecoverySecret, parseRecoveryCode } from "./rec
 import type { ServerApi } from "../server/server-api.ts";
 import type { ClientStore } from "../store.ts";
 
-/** Leaves the account key at the server, sealed under a fresh code, which replaces the one before. Returns the code. */
+/** Leaves the account key at the server, sealed under a fresh code, which replaces the one before. */
 export async function makeRecoveryCode(
   api: ServerApi,
   account: AccountRecord,
   random: Random,
-): Promise<string> {
+  backupKeys: readonly Uint8Array[],
+): Promise<{ code: string; version: number }> {
   const secret = makeRecoverySecret(random);
   const { sealing, authenticator } = recoveryKeys(secret, account.accountId);
   const version = (await api.recoveryVersion(account)) + 1;
-  const blob = sealRecovery(account, { sealing, version, random });
+  const blob = sealRecovery({ ...account, backupKeys }, { sealing, version, random });
   await api.putRecovery(account, { version, blob, authenticator });
-  return formatRecoveryCode(secret);
+  return { code: formatRecoveryCode(secret), version };
 }
 
 /**
@@ -52,7 +54,11 @@ export async function takeAccountBack(input: {
   const accountId = await api.accountByHandle(handle);
   if (accountId === undefined) throw new ClientError("CLIENT_ACCOUNT_UNKNOWN", { handle });
   const { sealing, authenticator } = recoveryKeys(secret, accountId);
-  const recovered = openRecovery(await api.fetchRecovery(accountId, authenticator), accountId, sealing);
+  const { version, ...recovered } = openRecovery(
+    await api.fetchRecovery(accountId, authenticator),
+    accountId,
+    sealing,
+  );
   const stands = (await directory.current([accountId])).get(toBase64Url(accountId));
   if (stands === undefined) throw new ClientError("CLIENT_ACCOUNT_UNKNOWN", { handle });
   const ours = begun && equalBytes(begun.accountId, accountId) ? begun : undefined;
@@ -60,8 +66,10 @@ export async function takeAccountBack(input: {
   const devices = [{ deviceId, signatureKey: deviceKey.publicKey }];
   const published = ours && equalBytes(verifyDeviceList(ours.signedDeviceList).hash, stands.hash);
   const { provider, frankingKey } = await api.server();
+  const { accountKey, noticeKey } = recovered;
   const account: AccountRecord = {
-    ...recovered,
+    accountKey,
+    noticeKey,
     provider,
     frankingKey: fromBase64Url(frankingKey),
     handle,
@@ -71,7 +79,11 @@ export async function takeAccountBack(input: {
     signedDeviceList: published ? ours.signedDeviceList : signNextList(recovered, stands, devices),
     registered: published === true,
   };
-  await store.write([{ put: "account", value: encodeAccountRecord(account) }]);
+  const { backupKeys: keys } = recovered;
+  await store.write([
+    { put: "account", value: encodeAccountRecord(account) },
+    ...(keys.length > 0 ? restoreChanges({ keys, recoveryVersion: version }) : []),
+  ]);
   if (published) return;
   await api.replaceDevices(account);
   await store.write([{ put: "account", value: encodeAccountRecord({ ...account, registered: true }) }]);

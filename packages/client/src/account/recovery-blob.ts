@@ -19,10 +19,13 @@ import {
   type AccountId,
   type Random,
 } from "@portcullis/protocol";
+import { readBackupKey } from "../backup/backup-keys.ts";
 import { ClientError } from "../errors.ts";
 
 const BLOB = "portcullis/recovery/v1";
-const CONTENT = "portcullis/recovery-content/v1";
+const CONTENT = "portcullis/recovery-content/v2";
+/** From before there were backups: still read. */
+const CONTENT_V1 = "portcullis/recovery-content/v1";
 const WHAT = "recovery blob";
 const KEY_BYTES = 32;
 const NONCE_BYTES = 24;
@@ -31,6 +34,8 @@ const NONCE_BYTES = 24;
 export interface Recovered {
   readonly accountKey: SigningKey;
   readonly noticeKey: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array };
+  /** 32 bytes each: what opens the account's backup, the key of what is new first. */
+  readonly backupKeys: readonly Uint8Array[];
 }
 
 /** What a code yields for one account: one key that opens, and one that only asks. Neither tells the other. */
@@ -54,11 +59,12 @@ export function recoveryKeys(secret: Uint8Array, accountId: AccountId): Recovery
 
 /** `version`: one higher than that of the blob before. */
 export function sealRecovery(
-  { accountKey, noticeKey }: Recovered,
+  { accountKey, noticeKey, backupKeys }: Recovered,
   { sealing, version, random }: { sealing: Uint8Array; version: number; random: Random },
 ): Uint8Array {
   const accountId = accountIdOf(accountKey.publicKey);
-  const content = encodeCbor([CONTENT, accountKey.seed, noticeKey.publicKey, noticeKey.privateKey]);
+  const { publicKey, privateKey } = noticeKey;
+  const content = encodeCbor([CONTENT, accountKey.seed, publicKey, privateKey, [...backupKeys]]);
   const nonce = random(NONCE_BYTES);
   const sealed = aeadSeal(sealing, nonce, content, associatedData(accountId, version));
   wipe(content);
@@ -67,10 +73,14 @@ export function sealRecovery(
 }
 
 /**
- * What was sealed for this account under this key, whatever the server says that it is.
+ * What was sealed for this account under this key, whatever the server says that it is; and which in the row it is.
  * @throws ClientError CLIENT_RECOVERY_BLOB
  */
-export function openRecovery(blob: Uint8Array, accountId: AccountId, sealing: Uint8Array): Recovered {
+export function openRecovery(
+  blob: Uint8Array,
+  accountId: AccountId,
+  sealing: Uint8Array,
+): Recovered & { readonly version: number } {
   try {
     const reader = new FieldReader(decodeCbor(blob, WHAT), WHAT, 6);
     reader.constant(BLOB);
@@ -80,7 +90,7 @@ export function openRecovery(blob: Uint8Array, accountId: AccountId, sealing: Ui
     const nonce = reader.bytes(NONCE_BYTES);
     const content = aeadOpen(sealing, nonce, reader.bytes(), associatedData(accountId, version));
     const recovered = readContent(content);
-    if (equalBytes(accountIdOf(recovered.accountKey.publicKey), accountId)) return recovered;
+    if (equalBytes(accountIdOf(recovered.accountKey.publicKey), accountId)) return { ...recovered, version };
   } catch {
     throw new ClientError("CLIENT_RECOVERY_BLOB");
   }
@@ -93,10 +103,13 @@ function associatedData(accountId: AccountId, version: number): Uint8Array {
 }
 
 function readContent(bytes: Uint8Array): Recovered {
-  const reader = new FieldReader(decodeCbor(bytes, WHAT), WHAT, 4);
-  reader.constant(CONTENT);
+  const value = decodeCbor(bytes, WHAT);
+  const isFirst = Array.isArray(value) && value[0] === CONTENT_V1;
+  const reader = new FieldReader(value, WHAT, isFirst ? 4 : 5);
+  reader.constant(isFirst ? CONTENT_V1 : CONTENT);
   return {
     accountKey: signingKeyFromSeed(reader.bytes(32)),
     noticeKey: { publicKey: reader.bytes(32), privateKey: reader.bytes(32) },
+    backupKeys: isFirst ? [] : reader.list((key) => readBackupKey(key)),
   };
 }

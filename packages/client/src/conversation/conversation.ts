@@ -135,14 +135,16 @@ export class Conversation {
     });
   }
 
-  /** What another device of the account keeps of a conversation that is over for all of them. Durable when it resolves. */
-  async adopt(record: ConversationRecord): Promise<void> {
+  /** What another device of the account keeps, or kept, of a conversation that goes on for neither, `cursor` items of it. Durable when it resolves. */
+  async adopt(record: ConversationRecord, cursor = 0): Promise<void> {
     await this.#lane.run(async () => {
       if (this.#record !== undefined) return;
       const { id: conversationId } = this;
       await this.#host.write([
         { put: "conversation", conversationId, value: encodeConversationRecord(record) },
+        { put: "cursor", conversationId, sequence: cursor },
       ]);
+      this.#cursor = cursor;
       this.#states = new StateKeeper(record.shared);
       this.#record = record;
     });

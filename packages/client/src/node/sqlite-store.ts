@@ -7,7 +7,7 @@ import {
   type ConversationId,
 } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
-import type { ClientStore, StoreChange, StoredMessage, StoredState } from "../store.ts";
+import type { ArrivedMessage, ClientStore, StoreChange, StoredMessage, StoredState } from "../store.ts";
 import { SecretSlots } from "./secret-slots.ts";
 
 const SCHEMA = `
@@ -22,8 +22,19 @@ const SCHEMA = `
   CREATE TABLE secret_owners (slot INTEGER PRIMARY KEY, name TEXT NOT NULL, part INTEGER NOT NULL) STRICT;
 `;
 const FACTS = "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;";
+/** Messages from before are in the order in which the server took them. */
+const ARRIVALS = `
+  ALTER TABLE messages ADD COLUMN arrival INTEGER;
+  UPDATE messages SET arrival = ranked.place FROM (
+    SELECT conversation AS c, sequence AS s, row_number() OVER (ORDER BY accepted_at_ms, conversation, sequence) AS place
+    FROM messages) AS ranked WHERE conversation = ranked.c AND sequence = ranked.s;
+  CREATE UNIQUE INDEX messages_arrived ON messages (arrival);
+`;
 /** What makes each version of the schema out of the one before it, from nothing on. */
-const MIGRATIONS = [SCHEMA, FACTS];
+const MIGRATIONS = [SCHEMA, FACTS, ARRIVALS];
+
+const INSERT_MESSAGE =
+  "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(arrival), 0) + 1 FROM messages))";
 
 /** The log is folded into the database, and cut, at least every so many writes, and whenever the client rests. */
 const WRITES_PER_CHECKPOINT = 64;
@@ -94,6 +105,20 @@ export class SqliteStore implements ClientStore {
     return rows.map((row) => messageOf(conversationId, row)).reverse();
   }
 
+  async arrived({
+    after,
+    limit,
+  }: {
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<readonly ArrivedMessage[]> {
+    const rows = this.#statements.arrived.all(after, limit) as unknown as MessageRow[];
+    return rows.map((row) => ({
+      arrival: row.arrival,
+      message: messageOf(asConversationId(row.conversation), row),
+    }));
+  }
+
   async close(): Promise<void> {
     if (!this.#database.isOpen) return;
     await this.forget();
@@ -104,6 +129,7 @@ export class SqliteStore implements ClientStore {
     const statements = this.#statements;
     if ("erase" in change) {
       if (change.erase === "secret") this.#slots.erase(change.name);
+      else if (change.erase === "fact") statements.eraseFact.run(change.name);
       else statements.eraseOutbox.run(change.order);
       return;
     }
@@ -143,6 +169,8 @@ interface ConversationRow {
 }
 
 interface MessageRow {
+  readonly conversation: Uint8Array;
+  readonly arrival: number;
   readonly sequence: number;
   readonly sender_account: Uint8Array;
   readonly sender_device: Uint8Array;
@@ -182,14 +210,16 @@ function prepareStatements(database: DatabaseSync) {
     putFact: database.prepare(
       "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
+    eraseFact: database.prepare("DELETE FROM facts WHERE name = ?"),
     putOutbox: database.prepare(
       "INSERT INTO outbox VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
     eraseOutbox: database.prepare("DELETE FROM outbox WHERE place = ?"),
-    putMessage: database.prepare("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    putMessage: database.prepare(INSERT_MESSAGE),
     putMessageUnlessThere: database.prepare(
-      "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `${INSERT_MESSAGE} ON CONFLICT (conversation, sequence) DO NOTHING`,
     ),
+    arrived: database.prepare("SELECT * FROM messages WHERE arrival > ? ORDER BY arrival LIMIT ?"),
     history: database.prepare(
       "SELECT * FROM messages WHERE conversation = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
     ),

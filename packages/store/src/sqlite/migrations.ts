@@ -212,4 +212,26 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (link_id, chunk_index)
   ) STRICT;
   `,
+  `
+  CREATE TABLE backups (
+    account_id BLOB NOT NULL REFERENCES accounts,
+    generation BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    stands INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    segments INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (account_id, generation)
+  ) STRICT;
+  CREATE UNIQUE INDEX backups_standing ON backups (account_id, stands);
+
+  CREATE TABLE backup_segments (
+    account_id BLOB NOT NULL,
+    generation BLOB NOT NULL,
+    segment_index INTEGER NOT NULL,
+    segment BLOB NOT NULL,
+    PRIMARY KEY (account_id, generation, segment_index),
+    FOREIGN KEY (account_id, generation) REFERENCES backups ON DELETE CASCADE
+  ) STRICT;
+  `,
 ];
