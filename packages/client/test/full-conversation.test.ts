@@ -21,7 +21,10 @@ test("CLT-64: no Commit is made that adds a 501st device, though others filled t
   const intent = { kind: "commit", add: [newDevice()], remove: [] } as const;
   const built = buildCommit(epoch, intent, {
     startBucket: 0,
-    states: { demandRight: () => undefined } as unknown as StateKeeper,
+    states: {
+      demandRight: () => undefined,
+      demandAdmissions: () => undefined,
+    } as unknown as StateKeeper,
     committer: asAccountId(random(32)),
     directory: {} as DeviceDirectory,
     log: { head: undefined } as LogView,
