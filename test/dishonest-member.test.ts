@@ -14,26 +14,29 @@ import {
   asMessageId,
   bucketStartAt,
   conversationUri,
-  encodeCommitData,
   encodeMessageData,
   padme,
   toBase64Url,
-  type AccountId,
-  type ClientFrame,
   type CommitData,
   type ConversationId,
 } from "@portcullis/protocol";
 import { encodeSharedState, stateMessage, type Role, type SharedState } from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord } from "../packages/client/src/account/account-record.ts";
-import { rosterOf } from "../packages/client/src/conversation/commit-check.ts";
 import { sendContent } from "../packages/client/src/conversation/content.ts";
 import type { Conversation } from "../packages/client/src/conversation/conversation.ts";
 import type { Accepted } from "../packages/client/src/outbox/outbox-held.ts";
-import { ServerApi, type ClaimedDevice } from "../packages/client/src/server/server-api.ts";
 import type { DeviceSession } from "../packages/client/src/device-session.ts";
 import type { Answer } from "../packages/client/src/host.ts";
-import { contentBy, openSession, type SaidText, type Text } from "./lying-device.ts";
+import {
+  ask,
+  contentBy,
+  openSession,
+  sendCommitLie,
+  type CommitLie,
+  type SaidText,
+  type Text,
+} from "./lying-device.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
@@ -71,10 +74,6 @@ const conversationOf = (id: ConversationId): Conversation => mallory.conversatio
 /** Into the talk, whatever its tag says. */
 const sendRaw = (applicationData: Uint8Array, tag: Uint8Array): Promise<Accepted> =>
   conversationOf(talk).outbox.add({ kind: "message", applicationData, frankingTag: tag });
-
-function send(make: (requestId: number) => ClientFrame): Promise<Answer> {
-  return new Promise((resolve) => mallory.request(make, resolve));
-}
 
 const contentOf = (text: Text): SaidText =>
   contentBy(mallory.account, random, { roomUri: conversationUri(mallory.account.provider, talk), ...text });
@@ -128,7 +127,7 @@ async function lie(
     recordHash,
   });
   const { message } = await group.protect(padme(applicationData), data);
-  return send((requestId) => ({
+  return ask(mallory, (requestId) => ({
     type: "send",
     requestId,
     conversationId: id,
@@ -139,59 +138,13 @@ async function lie(
   }));
 }
 
-/** What the server gives, whatever it is. */
-const claimUnchecked = (accounts: readonly AccountId[]): Promise<ClaimedDevice[]> =>
-  new ServerApi(room.server.url, fetch, () => Date.now()).claimKeyPackages(mallory.account, accounts);
-
 /** A Commit that adds Dee, with whatever it states. */
-async function commitLie(
+const commitLie = (
   id: ConversationId,
   dee: PortcullisClient,
-  state: (honest: CommitData) => {
-    stated: CommitData;
-    saltKey?: Uint8Array;
-    lookup?: Uint8Array;
-    keyPackage?: Uint8Array;
-  },
-): Promise<Answer> {
-  const { group, nextRosterKey } = conversationOf(id).epoch!;
-  const [claimed] = await claimUnchecked([dee.accountId]);
-  const { accountId, deviceId } = claimed!;
-  const { root } = rosterOf(nextRosterKey, [...group.members, claimed!]);
-  const added = [{ accountId, deviceId }];
-  const startBucket = bucketStartAt(clock.now(), 900);
-  const honest = { added, removed: [], startBucket, rosterRoot: root };
-  const { lookup: honestLookup } = await mallory.devices.prove(added, startBucket);
-  const lie = state(honest);
-  const { stated, saltKey = nextRosterKey, lookup: given = honestLookup } = lie;
-  const { keyPackage = claimed!.keyPackage } = lie;
-  const lookup = stated.added.length === 0 ? undefined : given;
-  const roster = rosterOf(saltKey, [...group.members, ...stated.added]);
-  const { message, welcome } = await group.commit({
-    add: [keyPackage],
-    remove: [],
-    authenticatedData: encodeCommitData({
-      ...stated,
-      rosterRoot: roster.root,
-      ...(lookup && { lookupHash: sha256(lookup) }),
-    }),
-    joining: {
-      startBucket,
-      rosterKey: nextRosterKey,
-      state: encodeSharedState(conversationOf(id).states!.state),
-    },
-  });
-  return send((requestId) => ({
-    type: "commit",
-    requestId,
-    conversationId: id,
-    messageId: asMessageId(random(16)),
-    message,
-    welcomes: stated.added.map(({ accountId, deviceId }) => ({ accountId, deviceId, welcome: welcome! })),
-    roster: roster.salts,
-    ...(lookup && { lookup }),
-  }));
-}
+  state: (honest: CommitData) => CommitLie,
+): Promise<Answer> =>
+  sendCommitLie(mallory, conversationOf(id), { added: dee.accountId, server: room.server.url }, state);
 
 async function assertRejected(act: () => Promise<unknown>, code: string): Promise<void> {
   const rejected = nextEvent(ann, "rejected");

@@ -92,7 +92,7 @@ async function admitLie(
 ): Promise<string> {
   const conversation = conversationOf(id);
   conversation.states!.demandAdmissions = () => {};
-  const [add = []] = await mallory.claim([accountId], 1);
+  const [add = []] = await mallory.claims.of([accountId], 1);
   const frozen = nextEvent(ann, "frozen");
   const linkId = link ?? random(16);
   conversation.outbox
@@ -113,7 +113,7 @@ test("GRP-23: a Commit that lets in by no link that stands freezes everybody and
   const cem = await newcomer();
   const joined = cem.waitForConversation(used);
   await level(used);
-  const [add = []] = await mallory.claim([cem.accountId], 1);
+  const [add = []] = await mallory.claims.of([cem.accountId], 1);
   const admits = [{ accountId: cem.accountId, linkId: link!.linkId }];
   await conversationOf(used).outbox.add({ kind: "commit", add, remove: [], admits });
   await joined;

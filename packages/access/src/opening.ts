@@ -1,4 +1,4 @@
-import { aeadOpen, wipe } from "@portcullis/crypto";
+import { aeadOpenPrefixed, wipe } from "@portcullis/crypto";
 import { equalBytes, PortcullisError, type BucketStart } from "@portcullis/protocol";
 import { openBucket } from "./bucket-opening.ts";
 import type { VerifiedSealedBucket } from "./capsule.ts";
@@ -17,8 +17,6 @@ import { shareBinding } from "./release.ts";
 import { includesId } from "./scope.ts";
 import type { ShareBatch } from "./share-batch.ts";
 import type { VerifiedTargets } from "./target-verification.ts";
-
-const NONCE_BYTES = 24;
 
 /** Everything that opening needs, once the sealed batches are open. */
 export interface OpeningInput {
@@ -93,10 +91,9 @@ function keyOf(
 ): ReturnType<typeof openBucket> {
   const binding = shareBinding(order.hash, order.recipient.hpkeKey);
   const opens = (key: Uint8Array): boolean =>
-    items.some(({ record }) => {
-      const [nonce, sealed] = [record.subarray(0, NONCE_BYTES), record.subarray(NONCE_BYTES)];
-      return attempt(() => aeadOpen(key, nonce, sealed, bucket.label.hash)).value !== undefined;
-    });
+    items.some(
+      ({ record }) => attempt(() => aeadOpenPrefixed(key, record, bucket.label.hash)).value !== undefined,
+    );
   return openBucket({ policy, bucket, batches, binding }, items.length === 0 ? undefined : opens);
 }
 

@@ -1,7 +1,6 @@
-import { aeadOpen, aeadSeal, hmacSha256, sha256, verifyWithLabel } from "@portcullis/crypto";
+import { aeadOpenPrefixed, aeadSealAtRandom, hmacSha256, sha256, verifyWithLabel } from "@portcullis/crypto";
 import {
   asMessageId,
-  concatBytes,
   decodeCbor,
   encodeCbor,
   equalBytes,
@@ -16,7 +15,6 @@ import { AccessError } from "./errors.ts";
 
 const VERSION = "portcullis/record/v1";
 const WHAT = "record";
-const NONCE_BYTES = 24;
 
 /** The label under which a device signs a record. RFC 9420 section 5.1.2. */
 export const RECORD_SIGNATURE_LABEL = "Portcullis Record 1";
@@ -79,8 +77,7 @@ export function sealRecord(
     applicationData,
     signature,
   ]);
-  const nonce = input.random(NONCE_BYTES);
-  const record = concatBytes(nonce, aeadSeal(input.key, nonce, padme(plaintext), input.labelHash));
+  const record = aeadSealAtRandom(input.key, padme(plaintext), input.labelHash, input.random);
   const recordHash = sha256(record);
   return { record, recordHash, next: { index: index + 1, previous: recordHash } };
 }
@@ -96,14 +93,7 @@ export function openRecord(input: {
   record: Uint8Array;
   signatureKey: Uint8Array;
 }): OpenedRecord {
-  const plaintext = orElse("RECORD_OPEN", () =>
-    aeadOpen(
-      input.key,
-      input.record.subarray(0, NONCE_BYTES),
-      input.record.subarray(NONCE_BYTES),
-      input.labelHash,
-    ),
-  );
+  const plaintext = orElse("RECORD_OPEN", () => aeadOpenPrefixed(input.key, input.record, input.labelHash));
   const { content, signature } = decodePlaintext(unpadme(plaintext));
   orElse("RECORD_SIGNATURE", () =>
     verifyWithLabel(

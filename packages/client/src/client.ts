@@ -1,10 +1,7 @@
 import {
-  asConversationId,
-  equalBytes,
   prepareHandle,
   toBase64Url,
   type AccountId,
-  type ConversationClass,
   type ConversationId,
   type DeviceId,
 } from "@portcullis/protocol";
@@ -21,8 +18,9 @@ import {
   type KnownAccounts,
 } from "./conversation/conversation-state.ts";
 import type { Conversation } from "./conversation/conversation.ts";
-import { changeState, renewEpoch } from "./conversation/state-changes.ts";
-import { changed, firstState, isLower, roleOf, type StateChange } from "./conversation/state-rules.ts";
+import { addAccounts, createConversation, type NewConversation } from "./conversation/creation.ts";
+import { changeRole, changeState } from "./conversation/state-changes.ts";
+import { changed, type StateChange } from "./conversation/state-rules.ts";
 import { DeviceSession, type SessionOptions } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
@@ -220,38 +218,16 @@ export class PortcullisClient {
    * Starts a conversation with this device and all devices of `members`, which this account owns. Its class never changes.
    * @throws ClientError CLIENT_STATE_SIZE, CLIENT_MEMBER_NO_DEVICE, CLIENT_DEVICE_UNKNOWN, CLIENT_TRUST, CLIENT_SERVER_…
    */
-  async createConversation(request: {
-    readonly class: ConversationClass;
-    readonly members: readonly AccountId[];
-    /** At most 256 bytes; none by default. */
-    readonly name?: string;
-    /** An image of at most 16 KiB. */
-    readonly picture?: Uint8Array;
-  }): Promise<ConversationId> {
-    const { name = "", picture } = request;
-    const state = firstState(this.accountId, { name, ...(picture && { picture }) });
-    const others = request.members.filter((accountId) => !equalBytes(accountId, this.accountId));
-    const additions = await this.#session.claim(others, 1);
-    const conversation = this.#session.conversation(asConversationId(this.#session.random(32)));
-    // A conversation with oneself begins with a Commit too.
-    const commits = await conversation.create(request.class, state, additions.length > 0 ? additions : [[]]);
-    conversation.connected();
-    await Promise.all([
-      conversation.watchers.until(() => conversation.record?.condition === "open"),
-      ...commits,
-    ]);
-    this.#session.ownDevices.look().catch((error: unknown) => this.#session.stop(error));
+  async createConversation(request: NewConversation): Promise<ConversationId> {
+    const session = this.#session;
+    const conversation = await createConversation(session, request);
+    session.ownDevices.look().catch((error: unknown) => session.stop(error));
     return conversation.id;
   }
 
   /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */
   async addMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
-    const conversation = this.#open(conversationId);
-    const added = accounts.map((accountId) => ({ accountId }));
-    conversation.states?.demandRight(this.accountId, { added, removed: [] });
-    const additions = await this.#session.claim(accounts, conversation.epoch?.group.members.length ?? 0);
-    const commits = additions.map((add) => conversation.outbox.add({ kind: "commit", add, remove: [] }));
-    await Promise.all(commits);
+    await addAccounts(this.#session, this.#open(conversationId), accounts);
   }
 
   /** Resolves when none of the accounts' devices is a member any more. @throws ClientError CLIENT_COMMIT_ROLE */
@@ -274,10 +250,7 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_STATE_ROLE, CLIENT_STATE_MEMBER, CLIENT_STATE_OWNERLESS
    */
   async setRole(conversationId: ConversationId, accountId: AccountId, role: Role): Promise<void> {
-    const conversation = this.#open(conversationId);
-    const before = conversation.states?.state;
-    await this.#setState(conversationId, { accountId, role });
-    if (before !== undefined && isLower(role, roleOf(before, accountId))) await renewEpoch(conversation);
+    await changeRole(this.#session, this.#open(conversationId), { accountId, role });
   }
 
   /**
@@ -296,7 +269,8 @@ export class PortcullisClient {
    * @throws ProtocolError JOIN_LINK; ClientError CLIENT_JOIN_SERVER, CLIENT_JOIN_MEMBER, CLIENT_SERVER_REFUSED (JOIN_NOT_TAKEN, JOIN_LIMIT)
    */
   askToJoin(link: string): Promise<ConversationId> {
-    return this.#session.joinRequests.ask(link, (id) => this.#conditionOf(id) === "open");
+    const { conversations, joinRequests } = this.#session;
+    return joinRequests.ask(link, (id) => conversations.get(toBase64Url(id))?.record?.condition === "open");
   }
 
   /** What this account has asked and nobody has answered. */
@@ -417,10 +391,6 @@ export class PortcullisClient {
     if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
     if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
     return conversation;
-  }
-
-  #conditionOf(conversationId: ConversationId): ConversationState["condition"] | undefined {
-    return this.#session.conversations.get(toBase64Url(conversationId))?.record?.condition;
   }
 
   async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {

@@ -1,39 +1,35 @@
-import { deviceOf } from "@portcullis/ledger/identity";
 import { createMlsEngine, type MlsEngine } from "@portcullis/mls";
 import {
   asConversationId,
-  bucketStartAt,
-  limits,
   toBase64Url,
   type AccountId,
   type ClientFrame,
   type Clock,
   type ConversationClass,
   type ConversationId,
-  type DeviceId,
   type Random,
   type ServerFrame,
 } from "@portcullis/protocol";
 import { encodeAccountRecord, type AccountRecord } from "./account/account-record.ts";
-import { Doorkeeper } from "./joining/doorkeeper.ts";
-import { OwnJoinRequests } from "./joining/own-join-requests.ts";
+import { KeyPackageClaims } from "./account/key-package-claims.ts";
+import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { Backup, type BackupPace } from "./backup/backup.ts";
-import { HistoryTransfer } from "./linking/history-transfer.ts";
-import { checkClaimed } from "./identity/claimed-devices.ts";
-import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
-import { DeviceDirectory } from "./identity/device-directory.ts";
 import { ClientError, isTransient } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
 import type { Answer, ClientEvents, Counters, Host } from "./host.ts";
-import { KeyPackageSupply } from "./account/key-package-supply.ts";
-import { decodeOutboxEntry, type Addition } from "./outbox/outbox-entry.ts";
-import { checkOwnEntry, type IdentityAlarm } from "./identity/own-entry.ts";
-import type { Platform } from "./platform.ts";
+import { DeviceDirectory } from "./identity/device-directory.ts";
 import { LogView } from "./identity/log-view.ts";
+import { OwnEntryWatch } from "./identity/own-entry-watch.ts";
+import { Doorkeeper } from "./joining/doorkeeper.ts";
+import { OwnJoinRequests } from "./joining/own-join-requests.ts";
+import { HistoryTransfer } from "./linking/history-transfer.ts";
+import { decodeOutboxEntry } from "./outbox/outbox-entry.ts";
+import type { Platform } from "./platform.ts";
+import { Connection } from "./server/connection.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import { Settings } from "./settings.ts";
@@ -77,9 +73,10 @@ export class DeviceSession implements Host {
   readonly events = new EventHub<ClientEvents>((error) => console.error(error));
   readonly keyPackages: KeyPackageSupply;
   readonly joinRequests: OwnJoinRequests;
-  readonly #doorkeeper: Doorkeeper;
   readonly log: LogView;
   readonly devices: DeviceDirectory;
+  readonly claims: KeyPackageClaims;
+  readonly ownEntry: OwnEntryWatch;
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
   readonly ownDevices = new OwnDevicesKeeper(this);
@@ -87,20 +84,18 @@ export class DeviceSession implements Host {
   readonly history: HistoryTransfer;
   readonly settings: Settings;
   readonly backup: Backup;
+  readonly #doorkeeper: Doorkeeper;
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Timers();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #connected = Promise.withResolvers<void>();
   #connection: Connection | undefined;
-  #isUnlinked = false;
   #requests = 0;
   #place: number;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped: Error | undefined;
   #supply: Promise<void> = Promise.resolve();
-  /** The connection for which the account's own entry is watched. */
-  #watch: object | undefined;
 
   constructor(options: SessionOptions, account: AccountRecord, state: StoredState) {
     const { api, store, clock, platform, random, realClock, backup: pace } = options;
@@ -124,8 +119,12 @@ export class DeviceSession implements Host {
     this.#connected.promise.catch(() => undefined);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
     this.joinRequests = new OwnJoinRequests(this, api, state.secrets);
-    const claim = this.claim.bind(this);
-    this.#doorkeeper = new Doorkeeper(this, { api, turnMs: options.joinTurnMs, claim });
+    this.claims = new KeyPackageClaims(this, api);
+    this.ownEntry = new OwnEntryWatch(this, {
+      everyMs: options.ownEntryMs,
+      onUnlinked: () => this.#connected.reject(new ClientError("CLIENT_DEVICE_UNLINKED")),
+    });
+    this.#doorkeeper = new Doorkeeper(this, { api, claims: this.claims, turnMs: options.joinTurnMs });
     this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
     this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
@@ -221,54 +220,10 @@ export class DeviceSession implements Host {
     return this.#options.api.createConversation(this.account, { id, class: conversationClass, ...recorded });
   }
 
-  /**
-   * A KeyPackage of every device of these accounts, each checked before anything is made with it: as many at a time as
-   * one Commit adds (CLT-64). `besides`: devices that the conversation has already.
-   * @throws ClientError CLIENT_CONVERSATION_FULL, and what `checkClaimed` throws
-   */
-  async claim(accounts: readonly AccountId[], besides: number): Promise<Addition[][]> {
-    const devices = besides + accounts.length;
-    if (devices > limits.devicesPerConversation)
-      throw new ClientError("CLIENT_CONVERSATION_FULL", { devices });
-    const additions: Addition[][] = [];
-    for (let first = 0; first < accounts.length; first += limits.accountsPerClaim) {
-      const claimed = await this.#claimOnce(accounts.slice(first, first + limits.accountsPerClaim));
-      for (let i = 0; i < claimed.length; i += limits.devicesAddedAtOnce)
-        additions.push(claimed.slice(i, i + limits.devicesAddedAtOnce));
-    }
-    return additions;
-  }
-
-  /** The same for some devices of this account. */
-  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]> {
-    return this.#claimOnce([this.#account.accountId], chosen);
-  }
-
-  async #claimOnce(accounts: readonly AccountId[], chosen?: readonly DeviceId[]): Promise<Addition[]> {
-    const claimed = await this.#options.api.claimKeyPackages(this.account, accounts, chosen);
-    const startBucket = bucketStartAt(this.clock.now(), this.provider.bucketSeconds);
-    const { engine, devices: directory } = this;
-    return checkClaimed(claimed, { accounts, ...(chosen && { chosen }) }, { engine, directory, startBucket });
-  }
-
   async learnDevices(signedDeviceList: Uint8Array): Promise<void> {
     const account = { ...this.#account, signedDeviceList };
     await this.write([{ put: "account", value: encodeAccountRecord(account) }]);
     this.#account = account;
-  }
-
-  /** A list that does not name this device ends it as well, whoever made that list. */
-  alarm(alarm: IdentityAlarm): void {
-    this.events.emit("identity-alarm", alarm);
-    if (alarm.list !== undefined && deviceOf(alarm.list, this.#account.deviceId) === undefined)
-      this.#unlinked();
-  }
-
-  #unlinked(): void {
-    this.#connected.reject(new ClientError("CLIENT_DEVICE_UNLINKED"));
-    if (this.#isUnlinked) return;
-    this.#isUnlinked = true;
-    this.events.emit("unlinked", {});
   }
 
   /** `reason`: what whoever wants something from now on gets to hear; the fault itself is told once. */
@@ -348,7 +303,7 @@ export class DeviceSession implements Host {
     }
     this.joinRequests.resume();
     this.replenish();
-    this.#watchOwnEntry();
+    this.ownEntry.begin();
     this.ownDevices.look().catch((error: unknown) => this.stop(error));
     this.history.go();
     this.backup.connected();
@@ -406,16 +361,11 @@ export class DeviceSession implements Host {
       return await this.#options.api.token(this.account);
     } catch (error) {
       const refused = error instanceof ClientError && error.facts["refusal"] === "SESSION_REFUSED";
-      if (refused) await this.#askWhy();
+      // Why the server gives this device no session, the identity log alone can say.
+      if (refused) await this.ownEntry.look();
+      if (this.ownEntry.isUnlinked) this.#connection?.close();
       throw error;
     }
-  }
-
-  /** The server gives this device no session. Why, the identity log alone can say. */
-  async #askWhy(): Promise<void> {
-    const alarm = await checkOwnEntry(this.account, this.devices);
-    if (alarm !== undefined) this.alarm(alarm);
-    if (this.#isUnlinked) this.#connection?.close();
   }
 
   /** Fills up what others have claimed. A failure is made good at the next connection. */
@@ -433,23 +383,6 @@ export class DeviceSession implements Host {
     } catch (error) {
       if (this.#stopped === undefined) this.events.emit("fault", error);
     }
-  }
-
-  /** At each connection, and then at intervals for as long as it lasts. */
-  #watchOwnEntry(): void {
-    const connection = {};
-    this.#watch = connection;
-    const look = async (): Promise<void> => {
-      if (this.#watch !== connection || !this.ready) return;
-      try {
-        const alarm = await checkOwnEntry(this.account, this.devices);
-        if (alarm !== undefined) this.alarm(alarm);
-      } catch (error) {
-        if (!isTransient(error)) this.events.emit("fault", error);
-      }
-      this.later(this.#options.ownEntryMs, () => void look());
-    };
-    void look();
   }
 
   #restSoon(): void {

@@ -122,9 +122,11 @@ function scene(options: {
   const keeper = new Doorkeeper(host as unknown as Host, {
     api: api as unknown as ServerApi,
     turnMs: 2000,
-    claim: () => {
-      done.claims++;
-      return claim();
+    claims: {
+      of: () => {
+        done.claims++;
+        return claim();
+      },
     },
   });
   const settle = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { concatBytes, type Random } from "@portcullis/protocol";
 import { CryptoError, requireLength } from "./errors.ts";
 import { sodium } from "./sodium.ts";
 
@@ -36,4 +37,25 @@ export function aeadOpen(
   } catch {
     throw new CryptoError("AEAD_OPEN");
   }
+}
+
+/** A nonce drawn at random || `aeadSeal` under it. @throws CryptoError CRYPTO_LENGTH */
+export function aeadSealAtRandom(
+  key: Uint8Array,
+  plaintext: Uint8Array,
+  associatedData: Uint8Array,
+  random: Random,
+): Uint8Array {
+  const nonce = random(NONCE_BYTES);
+  return concatBytes(nonce, aeadSeal(key, nonce, plaintext, associatedData));
+}
+
+/** The plaintext of what `aeadSealAtRandom` made. @throws CryptoError AEAD_OPEN, CRYPTO_LENGTH */
+export function aeadOpenPrefixed(
+  key: Uint8Array,
+  sealed: Uint8Array,
+  associatedData: Uint8Array,
+): Uint8Array {
+  if (sealed.length < NONCE_BYTES) throw new CryptoError("AEAD_OPEN");
+  return aeadOpen(key, sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES), associatedData);
 }

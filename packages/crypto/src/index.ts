@@ -1,4 +1,4 @@
-export { aeadOpen, aeadSeal } from "./aead.ts";
+export { aeadOpen, aeadOpenPrefixed, aeadSeal, aeadSealAtRandom } from "./aead.ts";
 export {
   CAPSULE_BYTES,
   deriveBucketKey,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromHex, toHex, utf8 } from "@portcullis/protocol";
-import { aeadOpen, aeadSeal } from "../src/index.ts";
+import { concatBytes, fromHex, toHex, utf8 } from "@portcullis/protocol";
+import { aeadOpen, aeadOpenPrefixed, aeadSeal, aeadSealAtRandom } from "../src/index.ts";
 
 const key = fromHex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
 const nonce = fromHex("404142434445464748494a4b4c4d4e4f5051525354555657");
@@ -51,4 +51,14 @@ test("keys and nonces of another length are refused", () => {
     () => aeadOpen(key, nonce.subarray(12), plaintext, associatedData),
   ];
   for (const attempt of attempts) assert.throws(attempt, { code: "CRYPTO_LENGTH" });
+});
+
+test("a nonce drawn at random travels before what was sealed under it", () => {
+  const sealed = aeadSealAtRandom(key, plaintext, associatedData, () => nonce);
+  assert.deepEqual(sealed, concatBytes(nonce, aeadSeal(key, nonce, plaintext, associatedData)));
+  assert.deepEqual(aeadOpenPrefixed(key, sealed, associatedData), plaintext);
+  for (let length = 0; length < sealed.length; length++) {
+    const cut = sealed.subarray(0, length);
+    assert.throws(() => aeadOpenPrefixed(key, cut, associatedData), { code: "AEAD_OPEN" });
+  }
 });

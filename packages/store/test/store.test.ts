@@ -263,41 +263,6 @@ test("an account has one handle and one line of device lists; a device that leav
   );
 });
 
-test("DEL-38: a device's KeyPackage of last resort is given out when nothing else is left, and stays", async (t) => {
-  const { store } = open(t);
-  await store.accounts.create({ handle: "alice", createdAtMs: 7 }, deviceList(1));
-  const claim = async () => (await store.keyPackages.claim([accountId]))?.map(({ keyPackage }) => keyPackage);
-  const supply = { keyPackages: [utf8("one"), utf8("two")], lastResort: utf8("last") };
-  await store.keyPackages.add(accountId, deviceId, supply);
-  await store.keyPackages.add(accountId, deviceId, { keyPackages: [utf8("three")] });
-  const claimed = [await claim(), await claim(), await claim(), await claim(), await claim()];
-  assert.deepEqual(
-    claimed,
-    [["one"], ["two"], ["three"], ["last"], ["last"]].map((them) => them.map(utf8)),
-  );
-  await store.keyPackages.add(accountId, deviceId, { keyPackages: [utf8("four")] });
-  assert.deepEqual(await claim(), [utf8("four")]);
-  await store.keyPackages.add(accountId, deviceId, { keyPackages: [utf8("five")] });
-  const anew = { keyPackages: [utf8("six")], lastResort: utf8("another last") };
-  await store.keyPackages.add(accountId, deviceId, anew);
-  assert.deepEqual([await claim(), await claim()], [[utf8("six")], [utf8("another last")]]);
-});
-
-test("STO-08: KeyPackages of a database from before there was a last resort are given out once", async () => {
-  const path = join(temporaryDirectory(), "portcullis.sqlite");
-  const old = new DatabaseSync(path);
-  for (const step of migrations.slice(0, 1)) old.exec(step);
-  old.exec("PRAGMA user_version = 1");
-  old.prepare("INSERT INTO accounts VALUES (?, 'alice', 1, 0)").run(accountId);
-  old.prepare("INSERT INTO devices VALUES (?, ?, ?)").run(accountId, deviceId, random(32));
-  old.prepare("INSERT INTO key_packages VALUES (1, ?, ?, ?)").run(accountId, deviceId, utf8("one"));
-  old.close();
-  const store = openStore(path);
-  assert.deepEqual((await store.keyPackages.claim([accountId]))?.length, 1);
-  assert.equal(await store.keyPackages.claim([accountId]), undefined);
-  await store.close();
-});
-
 const invite = (changes: Partial<Invite> = {}): Invite => ({
   inviteHash: random(32),
   usesLeft: 1,

@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { labelHash } from "@portcullis/access";
-import { aeadOpen } from "@portcullis/crypto";
+import { aeadOpenPrefixed } from "@portcullis/crypto";
 import { decodeSealedBucket, equalBytes } from "@portcullis/protocol";
-
-const NONCE_BYTES = 24;
 
 /** A bucket key that an order yielded, and the label that it belongs to. */
 export interface BucketKey {
@@ -52,7 +50,7 @@ export class ServerDatabase {
 
 function opens(key: Uint8Array, record: Uint8Array, associatedData: Uint8Array): boolean {
   try {
-    aeadOpen(key, record.subarray(0, NONCE_BYTES), record.subarray(NONCE_BYTES), associatedData);
+    aeadOpenPrefixed(key, record, associatedData);
     return true;
   } catch {
     return false;

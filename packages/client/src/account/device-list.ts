@@ -3,7 +3,8 @@ import { compareBytes, toBase64Url } from "@portcullis/protocol";
 import type { AccountRecord } from "./account-record.ts";
 import { ClientError } from "../errors.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
-import { alarmAbout, type IdentityAlarm } from "../identity/own-entry.ts";
+import type { OwnEntryWatch } from "../identity/own-entry-watch.ts";
+import { alarmAbout } from "../identity/own-entry.ts";
 import { isRefusal, type ServerApi } from "../server/server-api.ts";
 
 type Devices = VerifiedDeviceList["devices"];
@@ -29,8 +30,8 @@ export interface ListOwner {
   readonly account: AccountRecord;
   /** Durable when it resolves: from then on this device knows of the list. */
   learnDevices(signedDeviceList: Uint8Array): Promise<void>;
-  /** The list that stands is not one that this device knows of. */
-  alarm(alarm: IdentityAlarm): void;
+  /** Told when the list that stands is not one that this device knows of. */
+  readonly ownEntry: Pick<OwnEntryWatch, "alarm">;
 }
 
 /**
@@ -49,7 +50,7 @@ export async function changeDevices(
     const stands = (await directory.current([account.accountId])).get(toBase64Url(account.accountId));
     if (stands === undefined) throw new ClientError("CLIENT_ACCOUNT_UNKNOWN", { handle: account.handle });
     const alarm = alarmAbout(account, stands);
-    if (alarm !== undefined) owner.alarm(alarm);
+    if (alarm !== undefined) owner.ownEntry.alarm(alarm);
     const devices = change(stands.devices);
     if (devices === undefined) return;
     await owner.learnDevices(signNextList(account, stands, devices));

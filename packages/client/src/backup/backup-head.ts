@@ -1,10 +1,9 @@
-import { aeadOpen, aeadSeal } from "@portcullis/crypto";
-import { concatBytes, decodeCbor, encodeCbor, FieldReader, type Random } from "@portcullis/protocol";
+import { aeadOpenPrefixed, aeadSealAtRandom } from "@portcullis/crypto";
+import { decodeCbor, encodeCbor, FieldReader, type Random } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
 import type { GenerationKeys } from "./backup-keys.ts";
 
 const HEAD = "portcullis/backup-head/v1";
-const NONCE_BYTES = 24;
 
 /** How far a generation goes: with it no segment can be left out at the end. */
 export interface BackupHead {
@@ -18,15 +17,13 @@ export interface BackupHead {
 }
 
 export function sealHead(keys: GenerationKeys, head: BackupHead, random: Random): Uint8Array {
-  const nonce = random(NONCE_BYTES);
-  return concatBytes(nonce, aeadSeal(keys.forHeads, nonce, encodeBackupHead(head), placeOf(keys)));
+  return aeadSealAtRandom(keys.forHeads, encodeBackupHead(head), placeOf(keys), random);
 }
 
 /** A head that was sealed for this account's generation. @throws ClientError CLIENT_BACKUP_HEAD */
 export function openHead(keys: GenerationKeys, sealed: Uint8Array): BackupHead {
   try {
-    const nonce = sealed.slice(0, NONCE_BYTES);
-    return decodeBackupHead(aeadOpen(keys.forHeads, nonce, sealed.subarray(NONCE_BYTES), placeOf(keys)));
+    return decodeBackupHead(aeadOpenPrefixed(keys.forHeads, sealed, placeOf(keys)));
   } catch {
     throw new ClientError("CLIENT_BACKUP_HEAD");
   }

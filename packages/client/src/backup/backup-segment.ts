@@ -1,6 +1,5 @@
-import { aeadOpen, aeadSeal, sha256, wipe } from "@portcullis/crypto";
+import { aeadOpenPrefixed, aeadSealAtRandom, sha256, wipe } from "@portcullis/crypto";
 import {
-  concatBytes,
   decodeCbor,
   encodeCbor,
   FieldReader,
@@ -16,7 +15,6 @@ import type { GenerationKeys } from "./backup-keys.ts";
 const SEGMENT = "portcullis/backup-segment/v1";
 const CONTENT = "portcullis/backup-content/v1";
 const CHAIN = "portcullis/backup-chain/v1";
-const NONCE_BYTES = 24;
 const HASH_BYTES = 32;
 
 /** What a segment holds of one conversation. */
@@ -50,19 +48,17 @@ export function sealSegment(
   segment: BackupSegment,
   random: Random,
 ): Uint8Array {
-  const nonce = random(NONCE_BYTES);
   const content = encodeBackupSegment(segment);
   const padded = padme(content);
-  const sealed = aeadSeal(keys.forSegments, nonce, padded, placeOf(keys, index));
+  const sealed = aeadSealAtRandom(keys.forSegments, padded, placeOf(keys, index), random);
   wipe(content, padded);
-  return concatBytes(nonce, sealed);
+  return sealed;
 }
 
 /** What was sealed for this place of this account's generation. @throws ClientError CLIENT_BACKUP_SEGMENT */
 export function openSegment(keys: GenerationKeys, index: number, sealed: Uint8Array): BackupSegment {
   try {
-    const nonce = sealed.slice(0, NONCE_BYTES);
-    const padded = aeadOpen(keys.forSegments, nonce, sealed.subarray(NONCE_BYTES), placeOf(keys, index));
+    const padded = aeadOpenPrefixed(keys.forSegments, sealed, placeOf(keys, index));
     return decodeBackupSegment(unpadme(padded));
   } catch {
     throw new ClientError("CLIENT_BACKUP_SEGMENT", { index });

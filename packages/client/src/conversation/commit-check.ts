@@ -22,6 +22,7 @@ import {
   type ProvenLists,
 } from "../identity/device-directory.ts";
 import { ClientError } from "../errors.ts";
+import type { Epoch } from "./epoch.ts";
 
 /** For so long after a bucket's end the server still accepts it. Seconds. */
 const BUCKET_GRACE_SECONDS = 60;
@@ -96,30 +97,30 @@ export interface CheckedCommit extends CommitData {
 
 /**
  * Compares what a Commit states in its authenticated data with the Commit itself; rules CLT-10 to CLT-13, CLT-18.
- * `before`: the members of the epoch that it ends; `rosterKey`: exported from that epoch.
+ * `epoch`: that which it ends.
  * @throws ClientError CLIENT_ITEM_SENDER, CLIENT_COMMIT_…; ProtocolError
  */
 export function checkCommit(
   summary: CommitSummary,
+  item: Item,
   context: {
-    readonly sender: DeviceReference;
-    readonly acceptedAtMs: number;
-    readonly before: readonly Member[];
-    readonly rosterKey: Uint8Array;
-    readonly bucketSeconds: number;
+    readonly epoch: Pick<Epoch, "group" | "nextRosterKey">;
     /** Of the accounts that are added, by `checkLookup`. */
     readonly lists: ProvenLists;
+    readonly bucketSeconds: number;
   },
 ): CheckedCommit {
-  if (!isSameDevice(summary.committer, context.sender)) throw new ClientError("CLIENT_ITEM_SENDER");
+  const { epoch, lists, bucketSeconds } = context;
+  if (!isSameDevice(summary.committer, senderOf(item))) throw new ClientError("CLIENT_ITEM_SENDER");
   const data = decodeCommitData(summary.authenticatedData);
   if (!areSameDevices(data.added, summary.added) || !areSameDevices(data.removed, summary.removed))
     throw new ClientError("CLIENT_COMMIT_MEMBERS");
-  for (const member of summary.added) requireListed(context.lists, member);
-  if (data.startBucket !== bucketStartAt(context.acceptedAtMs, context.bucketSeconds))
+  for (const member of summary.added) requireListed(lists, member);
+  if (data.startBucket !== bucketStartAt(item.acceptedAtMs, bucketSeconds))
     throw new ClientError("CLIENT_COMMIT_START_BUCKET", { startBucket: data.startBucket });
-  const stay = context.before.filter((member) => !summary.removed.some((gone) => isSameDevice(member, gone)));
-  const { root } = rosterOf(context.rosterKey, [...stay, ...summary.added]);
+  const isRemoved = (member: Member): boolean => summary.removed.some((gone) => isSameDevice(member, gone));
+  const stay = epoch.group.members.filter((member) => !isRemoved(member));
+  const { root } = rosterOf(epoch.nextRosterKey, [...stay, ...summary.added]);
   if (!equalBytes(root, data.rosterRoot)) throw new ClientError("CLIENT_COMMIT_ROSTER");
   return data as CheckedCommit;
 }

@@ -1,4 +1,3 @@
-import type { EpochStart } from "@portcullis/mls";
 import {
   bucketStartAt,
   PortcullisError,
@@ -15,7 +14,7 @@ import {
   type ConversationRecord,
   type StoredConversation,
 } from "./conversation-record.ts";
-import { Epoch, type EpochFacts } from "./epoch.ts";
+import { Epoch, type EpochBeginning, type EpochFacts } from "./epoch.ts";
 import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { foundGroup } from "./founding.ts";
@@ -115,9 +114,8 @@ export class Conversation {
     additions: readonly (readonly Addition[])[],
   ): Promise<Promise<unknown>[]> {
     const { start, facts } = await foundGroup(this.#host, this.id, conversationClass);
-    this.#states = StateKeeper.begun(state);
     const batch = new Batch();
-    await this.#begin(batch, { start, facts, condition: "creating" });
+    await this.#begin(batch, { start, facts, condition: "creating", states: StateKeeper.begun(state) });
     await this.#host.write(batch.changes(this.#epoch, this.names));
     batch.settle();
     const commits = additions.map((add) => this.outbox.add({ kind: "commit", add, remove: [] }));
@@ -210,26 +208,23 @@ export class Conversation {
     const { record, secrets } = stored;
     if (record.condition !== "open" && record.condition !== "creating") return;
     const { engine, provider } = this.#host;
-    const { startBucket, rosterRoot, epochStartedAtMs: startedAtMs } = record;
-    const facts = { startBucket, rosterRoot, startedAtMs };
-    this.#epoch = await Epoch.restore({ engine, names: this.names, secrets, facts, provider });
+    this.#epoch = await Epoch.restore({ engine, names: this.names, secrets, record, provider });
     this.#host.devices.admit(this.#epoch.group.members);
-    this.#latestMs = startedAtMs;
+    this.#latestMs = record.epochStartedAtMs;
     this.outbox.resume(this.#epoch);
   }
 
   async #join(frame: WelcomeFrame): Promise<void> {
     const before = this.#epoch;
     try {
-      const { keyPackages } = this.#host;
       const { start, facts } = await openWelcome(this.#host, frame, this.#record);
-      this.#states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
+      const states = StateKeeper.welcomed(start.joining.state, start.welcomedBy.accountId);
       const batch = new Batch();
-      await this.#begin(batch, { start, facts, condition: "open" });
+      await this.#begin(batch, { start, facts, condition: "open", states });
       // Its leaf key is one that others may know from elsewhere, and goes first of all.
-      if (keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
+      if (this.#host.keyPackages.isLastResort(start.reference)) batch.add(this.outbox.enqueue(warmIntent));
       const asked = this.#host.joinRequests.joined(this.id);
-      batch.add(keyPackages.spend(start.reference), ...asked.changes);
+      batch.add(this.#host.keyPackages.spend(start.reference), ...asked.changes);
       batch.afterwards(asked.settle);
       await this.#store(batch, frame.sequence);
       this.#host.replenish();
@@ -288,20 +283,12 @@ export class Conversation {
     if (epoch === undefined || this.sendingEpoch === undefined) return false;
     const own = isSameDevice(senderOf(item), this.#host.account);
     if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
-    if (own) this.#confirm(item, batch);
+    if (own) this.#intake.confirm(item, this.outbox.confirm(item), batch);
     else if (!(await this.#intake.open(epoch, item, batch))) return true;
     this.#latestMs = Math.max(this.#latestMs, item.acceptedAtMs);
     if (epoch.advance(bucketStartAt(item.acceptedAtMs, this.#host.provider.bucketSeconds)))
       batch.touchChains();
     return true;
-  }
-
-  #confirm(item: Item, batch: Batch): void {
-    const confirmed = this.outbox.confirm(item);
-    if (confirmed?.entry.intent.kind !== "message") return;
-    batch.add(...confirmed.changes);
-    const { applicationData, frankingTag } = confirmed.entry.intent;
-    this.#intake.confirm(item, { applicationData, frankingTag, receipt: confirmed.receipt }, batch);
   }
 
   async #merge(item: Item, batch: Batch): Promise<boolean> {
@@ -323,22 +310,17 @@ export class Conversation {
   async #process(epoch: Epoch, item: Item, batch: Batch): Promise<boolean> {
     try {
       if (item.message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
-      const { devices, provider } = this.#host;
-      const lists = checkLookup(item, devices, provider.bucketSeconds);
+      const { devices, provider, log } = this.#host;
+      const { bucketSeconds } = provider;
+      const lists = checkLookup(item, devices, bucketSeconds);
       devices.learn(lists);
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
-        const { startBucket, rosterRoot, treeHead, admitted } = checkCommit(summary, {
-          sender: senderOf(item),
-          acceptedAtMs: item.acceptedAtMs,
-          before: epoch.group.members,
-          rosterKey: epoch.nextRosterKey,
-          bucketSeconds: provider.bucketSeconds,
-          lists,
-        });
+        const stated = checkCommit(summary, item, { epoch, lists, bucketSeconds });
+        const { startBucket, rosterRoot, treeHead, admitted = [] } = stated;
         this.#states?.demandRight(summary.committer.accountId, summary);
-        this.#states?.demandAdmissions(admitted ?? [], { before: epoch.group.members, startBucket });
-        batch.afterwards(() => this.#host.log.hear(treeHead, senderOf(item)));
+        this.#states?.demandAdmissions(admitted, { before: epoch.group.members, startBucket });
+        batch.afterwards(() => log.hear(treeHead, senderOf(item)));
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });
       if (processed.kind === "removed") return this.#leave(epoch, batch);
@@ -352,18 +334,16 @@ export class Conversation {
     }
   }
 
-  /** The group steps into another epoch; its beginning is stored with the batch. */
-  async #begin(
-    batch: Batch,
-    next: { start: EpochStart; facts: EpochFacts; condition: "creating" | "open" },
-  ): Promise<void> {
-    const { start, facts, condition } = next;
+  /** The group steps into another epoch, or this device into the group; that beginning is stored with the batch. */
+  async #begin(batch: Batch, next: EpochBeginning): Promise<void> {
+    const { start, facts, condition, states = this.#states } = next;
     const previous = this.#epoch;
     const epoch = await Epoch.begin(start, facts, this.#host.provider);
     const { group } = epoch;
     this.#host.devices.admit(group.members);
     const joined = condition === "open" && this.#record?.condition !== "open";
     this.#epoch = epoch;
+    this.#states = states;
     this.#latestMs = Math.max(this.#latestMs, facts.startedAtMs);
     batch.replaceEpoch(previous);
     this.#setRecord(batch, { condition, ...epoch.described });
@@ -387,12 +367,11 @@ export class Conversation {
   /** Nothing more is accepted, and everybody who looks can see why. The epoch's secrets stay, for a remedy. */
   #freeze(item: Item, code: string, batch: Batch): false {
     if (this.#record === undefined) return false;
-    const { sequence, senderAccountId: accountId, senderDeviceId: deviceId } = item;
-    const freeze = { sequence, code, committer: { accountId, deviceId } };
+    const freeze = { sequence: item.sequence, code, committer: senderOf(item) };
     this.#setRecord(batch, { ...this.#record, condition: "frozen", freeze });
     const { id: conversationId } = this;
     batch.afterwards(() => this.#host.events.emit("frozen", { conversationId, ...freeze }));
-    this.#end(batch, new ClientError("CLIENT_CONVERSATION_FROZEN", { code, sequence }));
+    this.#end(batch, new ClientError("CLIENT_CONVERSATION_FROZEN", { code, sequence: item.sequence }));
     return false;
   }
 

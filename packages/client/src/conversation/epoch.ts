@@ -19,6 +19,7 @@ import type { ConversationRecord } from "./conversation-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "./leaf-row.ts";
 import type { Provider } from "../server/provider.ts";
 import type { SecretNames } from "./secret-names.ts";
+import type { StateKeeper } from "./state-keeper.ts";
 import type { StoreChange } from "../store.ts";
 
 const LONGEST_EPOCH_SECONDS = 7 * 86_400;
@@ -29,6 +30,15 @@ export interface EpochFacts {
   readonly startedAtMs: number;
   /** 32 bytes. */
   readonly rosterRoot: Uint8Array;
+}
+
+/** How a conversation gets from one epoch, or from none, to the next. */
+export interface EpochBeginning {
+  readonly start: EpochStart;
+  readonly facts: EpochFacts;
+  readonly condition: "creating" | "open";
+  /** Absent: those of the epoch before. */
+  readonly states?: StateKeeper;
 }
 
 interface Leaf {
@@ -104,10 +114,12 @@ export class Epoch {
     engine: MlsEngine;
     names: SecretNames;
     secrets: ReadonlyMap<string, Uint8Array>;
-    facts: EpochFacts;
+    record: ConversationRecord;
     provider: Provider;
   }): Promise<Epoch> {
-    const { engine, names, secrets, facts, provider } = stored;
+    const { engine, names, secrets, record, provider } = stored;
+    const { startBucket, rosterRoot, epochStartedAtMs: startedAtMs } = record;
+    const facts = { startBucket, rosterRoot, startedAtMs };
     const read = (name: string): Uint8Array => secrets.get(name) ?? new Uint8Array(0);
     const rows = new Map<number, ReturnType<typeof decodeLeafRow>>();
     for (const [name, value] of secrets)

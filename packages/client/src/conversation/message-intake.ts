@@ -15,6 +15,7 @@ import { messageOf } from "./conversation-message.ts";
 import type { Epoch } from "./epoch.ts";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import type { Confirmed } from "../outbox/outbox-held.ts";
 import { checkMessage, type CheckedMessage } from "./message-check.ts";
 
 type TakeState = (item: Item, state: SharedState, batch: Batch) => void;
@@ -66,21 +67,20 @@ export class MessageIntake {
   }
 
   /** This device's own message, which the server has ordered. It is kept whatever the receipt is; a wrong one is told. */
-  confirm(
-    item: Item,
-    sent: { applicationData: Uint8Array; frankingTag: Uint8Array; receipt: Receipt | undefined },
-    batch: Batch,
-  ): void {
+  confirm(item: Item, confirmed: Confirmed | undefined, batch: Batch): void {
+    if (confirmed?.entry.intent.kind !== "message") return;
+    const { changes, receipt } = confirmed;
+    const { applicationData, frankingTag } = confirmed.entry.intent;
+    batch.add(...changes);
     this.#host.counters.sent++;
-    this.#keep(item, batch, sent);
+    this.#keep(item, batch, { applicationData, receipt });
     this.#orReject(item, batch, () => {
-      const state = stateOf(decodeMimiContent(sent.applicationData));
+      const state = stateOf(decodeMimiContent(applicationData));
       if (state !== undefined) this.#takeState(item, state, batch);
     });
     this.#orReject(item, batch, () => {
-      if (sent.receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
-      const { frankingTag } = sent;
-      this.#host.provider.receipts.verify({ conversationId: this.#id, frankingTag, ...item }, sent.receipt);
+      if (receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
+      this.#host.provider.receipts.verify({ conversationId: this.#id, frankingTag, ...item }, receipt);
     });
   }
 

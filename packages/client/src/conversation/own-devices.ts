@@ -6,6 +6,7 @@ import {
   type DeviceId,
   type DeviceReference,
 } from "@portcullis/protocol";
+import type { KeyPackageClaims } from "../account/key-package-claims.ts";
 import { isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
@@ -22,8 +23,7 @@ const ENDS: ReadonlySet<string> = new Set(["CLIENT_STORE_FAILED", "CLIENT_CLOSED
 /** What it takes to change which devices of one's own account are in a conversation. */
 export interface OwnDevicesHost extends Host {
   readonly conversations: ReadonlyMap<string, Conversation>;
-  /** A KeyPackage of each of these devices of the account, checked. */
-  claimOwn(chosen: readonly DeviceId[]): Promise<Addition[]>;
+  readonly claims: Pick<KeyPackageClaims, "ofOwn">;
 }
 
 /**
@@ -116,7 +116,7 @@ export class OwnDevicesKeeper {
   async #claim(missing: readonly DeviceId[]): Promise<readonly Addition[]> {
     if (missing.length === 0) return [];
     try {
-      return await this.#host.claimOwn(missing);
+      return await this.#host.claims.ofOwn(missing);
     } catch (error) {
       if (isTransient(error) || isRefusal(error, "KEY_PACKAGES_NONE")) return [];
       throw error;

@@ -1,9 +1,10 @@
-import { stateMessage, type SharedState } from "@portcullis/protocol/content";
+import type { AccountId } from "@portcullis/protocol";
+import { stateMessage, type Role, type SharedState } from "@portcullis/protocol/content";
 import { sendContent } from "./content.ts";
 import type { Conversation } from "./conversation.ts";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { checkSuccessor, turnToRemove } from "./state-rules.ts";
+import { changed, checkSuccessor, isLower, roleOf, turnToRemove } from "./state-rules.ts";
 
 /** For so long each waits for the one before it to remove whoever leaves. */
 const REMOVAL_TURN_MS = 2000;
@@ -26,6 +27,17 @@ export async function changeState(
   }
 }
 
+/** Resolves when the role counts. One that is taken away counts no more from the next epoch on, which this begins (GRP-11). */
+export async function changeRole(
+  host: Host,
+  conversation: Conversation,
+  { accountId, role }: { readonly accountId: AccountId; readonly role: Role },
+): Promise<void> {
+  const before = conversation.states?.state;
+  await changeState(host, conversation, (state) => changed(state, { accountId, role }));
+  if (before !== undefined && isLower(role, roleOf(before, accountId))) await renewEpoch(conversation);
+}
+
 /** Tells whoever has just joined what stands now: the Welcome was made before it did (GRP-05). */
 export function repeatState(host: Host, conversation: Conversation): void {
   const repeat = async (): Promise<void> => {
@@ -44,8 +56,7 @@ async function isTaken(host: Host, conversation: Conversation, state: SharedStat
   return conversation.states?.wasLate(sequence) !== true;
 }
 
-/** In the epoch that follows, a role that was taken away permits nothing more (GRP-11). */
-export async function renewEpoch({ epoch, outbox }: Conversation): Promise<void> {
+async function renewEpoch({ epoch, outbox }: Conversation): Promise<void> {
   if (epoch === undefined) return;
   await outbox.add({ kind: "commit", add: [], remove: [], renews: epoch.group.epoch });
 }

@@ -4,16 +4,15 @@ import {
   equalBytes,
   limits,
   toBase64Url,
-  type AccountId,
   type JoinRefusal,
 } from "@portcullis/protocol";
 import type { SharedState } from "@portcullis/protocol/content";
+import type { KeyPackageClaims } from "../account/key-package-claims.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 import { demandUse } from "../conversation/join-rules.ts";
 import { roleOf, type HasAccount } from "../conversation/state-rules.ts";
 import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
-import type { Addition } from "../outbox/outbox-entry.ts";
 import type { ServerApi } from "../server/server-api.ts";
 import { findLink, verifyJoinRequest, type SignedJoinRequest } from "./join-key.ts";
 
@@ -65,8 +64,7 @@ export interface DoorkeeperTools {
   readonly api: ServerApi;
   /** For so long each waits for the one before it. Milliseconds. */
   readonly turnMs: number;
-  /** See `DeviceSession`. */
-  claim(accounts: readonly AccountId[], besides: number): Promise<Addition[][]>;
+  readonly claims: Pick<KeyPackageClaims, "of">;
 }
 
 /** Lets in who asks to join, where this account may: one Commit for each, or an answer that says why not. */
@@ -159,7 +157,7 @@ export class Doorkeeper {
     const { members } = sendingEpoch.group;
     const { accountId, linkId } = request;
     judgeJoinRequest(request, { state: states.state, members, nowMs: this.#host.clock.now() });
-    const [add = []] = await this.#with.claim([accountId], members.length);
+    const [add = []] = await this.#with.claims.of([accountId], members.length);
     const admits = [{ accountId, linkId }];
     const { sequence } = await conversation.outbox.add({ kind: "commit", add, remove: [], admits });
     // The next one is judged by what stands behind this Commit.

@@ -1,10 +1,9 @@
-import { aeadOpen, aeadSeal, wipe } from "@portcullis/crypto";
+import { aeadOpenPrefixed, aeadSealAtRandom, wipe } from "@portcullis/crypto";
 import {
   asAccountId,
   asConversationId,
   asDeviceId,
   asMessageId,
-  concatBytes,
   decodeCbor,
   encodeCbor,
   FieldReader,
@@ -22,7 +21,6 @@ import type { StoredMessage } from "../store.ts";
 
 const CHUNK = "portcullis/history-chunk/v1";
 const HISTORY = "portcullis/history/v1";
-const NONCE_BYTES = 24;
 
 /** A part of the history of one conversation; the last one of all is of none. */
 export interface HistoryChunk {
@@ -46,19 +44,16 @@ export function sealChunk(
   chunk: HistoryChunk,
   random: Random,
 ): Uint8Array {
-  const nonce = random(NONCE_BYTES);
   const plaintext = encodeHistoryChunk(chunk);
-  const sealed = aeadSeal(key, nonce, plaintext, encodeCbor([CHUNK, linkId, index]));
+  const sealed = aeadSealAtRandom(key, plaintext, encodeCbor([CHUNK, linkId, index]), random);
   wipe(plaintext);
-  return concatBytes(nonce, sealed);
+  return sealed;
 }
 
 /** @throws ClientError CLIENT_HISTORY_CHUNK */
 export function openChunk({ key, linkId, index }: ChunkPlace, sealed: Uint8Array): HistoryChunk {
   try {
-    const nonce = sealed.slice(0, NONCE_BYTES);
-    const place = encodeCbor([CHUNK, linkId, index]);
-    return decodeHistoryChunk(aeadOpen(key, nonce, sealed.subarray(NONCE_BYTES), place));
+    return decodeHistoryChunk(aeadOpenPrefixed(key, sealed, encodeCbor([CHUNK, linkId, index])));
   } catch {
     throw new ClientError("CLIENT_HISTORY_CHUNK", { index });
   }

@@ -22,6 +22,13 @@ export interface Held {
   readonly outcome: PromiseWithResolvers<Accepted>;
 }
 
+/** What this device sent and the server has ordered, and what takes it out of the outbox. */
+export interface Confirmed {
+  readonly entry: OutboxEntry;
+  readonly receipt: Receipt | undefined;
+  readonly changes: readonly StoreChange[];
+}
+
 /** `stored`: whether the store has it already. */
 export function hold(place: number, entry: OutboxEntry, stored: boolean): Held {
   return {

@@ -5,7 +5,6 @@ import {
   PortcullisError,
   type BucketStart,
   type Item,
-  type Receipt,
 } from "@portcullis/protocol";
 import { AcceptedRecords } from "./accepted-records.ts";
 import { buildCommit, isMoot } from "./commit-build.ts";
@@ -14,7 +13,7 @@ import { ClientError, isTransient } from "../errors.ts";
 import type { Answer, Host, OutboxOwner } from "../host.ts";
 import type { CommitAttempt, Intent, OutboxEntry } from "./outbox-entry.ts";
 import { frameOf } from "./outbox-frame.ts";
-import { hold, storeEntry, type Accepted, type Held } from "./outbox-held.ts";
+import { hold, storeEntry, type Accepted, type Confirmed, type Held } from "./outbox-held.ts";
 import { sealMessage } from "./seal-message.ts";
 import type { StoreChange } from "../store.ts";
 
@@ -315,9 +314,7 @@ export class Outbox {
   }
 
   /** Its item came: it leaves the outbox in the transaction of `changes`. Undefined when this device sent no such thing. */
-  confirm(
-    item: Item,
-  ): { entry: OutboxEntry; receipt: Receipt | undefined; changes: StoreChange[] } | undefined {
+  confirm(item: Item): Confirmed | undefined {
     const held = this.#find(item);
     if (held === undefined) return undefined;
     this.#held = this.#held.filter((other) => other !== held);
