@@ -9,13 +9,13 @@ import {
 import type { ClientConfig, ClientState } from "ts-mls";
 import { decodeGroupContext, encodeGroupContext, type GroupContext } from "ts-mls/groupContext.js";
 import type { KeySchedule } from "ts-mls/keySchedule.js";
-import { decodeRatchetTree, encodeRatchetTree, type RatchetTree } from "ts-mls/ratchetTree.js";
-import type { SecretTreeNode } from "ts-mls/secretTree.js";
+import { decodeRatchetTree, type RatchetTree } from "ts-mls/ratchetTree.js";
 import { directPath, leafToNodeIndex, leafWidth, toLeafIndex } from "ts-mls/treemath.js";
 import type { RatchetRow } from "./engine.ts";
 import { MlsError } from "./errors.ts";
 import { leafAt } from "./members.ts";
 import { HASH_BYTES } from "./provider.ts";
+import { encodeRatchetTree } from "./ratchet-tree.ts";
 import { encodeRatchetRow, type LeafRatchets } from "./secret-tree.ts";
 
 const SNAPSHOT = "portcullis/epoch/v1";
@@ -84,25 +84,15 @@ function livingKeys(
   return living;
 }
 
-/** A state for one Commit: ts-mls sees the handshake ratchet of the one leaf that sends it, and no application ratchet. */
-export function toClientState(
-  epoch: Epoch,
-  sender: { readonly leafIndex: number; readonly ratchets: LeafRatchets },
-  seed: Uint8Array,
-  clientConfig: ClientConfig,
-): ClientState {
-  const secretTree: SecretTreeNode[] = [];
-  secretTree[2 * sender.leafIndex] = {
-    handshake: { ...sender.ratchets.handshake, unusedGenerations: {} },
-    application: { generation: 0, secret: BLANK, unusedGenerations: {} },
-  };
+/** An epoch as ts-mls knows one, without ratchets: it applies proposals to it, and protects nothing. */
+export function toClientState(epoch: Epoch, seed: Uint8Array, clientConfig: ClientConfig): ClientState {
   return {
     groupContext: epoch.groupContext,
     ratchetTree: epoch.tree,
     privatePath: { leafIndex: epoch.ownLeaf, privateKeys: epoch.privateKeys },
     confirmationTag: epoch.confirmationTag,
     keySchedule: keySchedule(epoch),
-    secretTree,
+    secretTree: [],
     signaturePrivateKey: seed,
     unappliedProposals: {},
     historicalReceiverData: new Map(),

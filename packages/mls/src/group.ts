@@ -1,12 +1,11 @@
 import {
   asConversationId,
-  encodeJoining,
+  concatBytes,
   equalBytes,
-  JOINING_EXTENSION,
   type ConversationId,
   type ConversationTerms,
 } from "@portcullis/protocol";
-import { createCommit, emptyPskIndex, encodeMlsMessage, processPrivateMessage, type Proposal } from "ts-mls";
+import { encodeMlsMessage, type Proposal } from "ts-mls";
 import { encodeGroupContext } from "ts-mls/groupContext.js";
 import { commitLength, decodeCommit, readProposals, summariseCommit } from "./commit-rules.ts";
 import { readTerms } from "./context.ts";
@@ -26,8 +25,6 @@ import {
   encodePending,
   encodeRows,
   encodeSnapshot,
-  readFreshEpoch,
-  toClientState,
   type Epoch,
   type FreshEpoch,
 } from "./epoch.ts";
@@ -42,20 +39,17 @@ import {
   openContent,
   openSenderData,
   protectApplication,
+  protectContent,
   type AddressedMessage,
   type ContentType,
   type EpochKeys,
+  type OpenedContent,
 } from "./message-protection.ts";
+import { makeCommit, takeCommit } from "./next-epoch.ts";
 import type { Eventually } from "./provider.ts";
-import {
-  decodeRatchetRow,
-  encodeRatchetRow,
-  turnRatchet,
-  type LeafRatchets,
-  type Ratchet,
-} from "./secret-tree.ts";
+import { decodeRatchetRow, encodeRatchetRow, type LeafRatchets, type Ratchet } from "./secret-tree.ts";
 import type { Setting } from "./setting.ts";
-import { TlsReader } from "./tls.ts";
+import { opaque, TlsReader } from "./tls.ts";
 import { tsMls } from "./ts-mls.ts";
 
 /** An epoch as it begins. */
@@ -89,6 +83,8 @@ class Group implements MlsGroup {
   readonly #memberAt: ReadonlyMap<number, Member>;
   readonly #ratchets: Map<number, LeafRatchets>;
   #lastTurn: Promise<unknown> = Promise.resolve();
+  /** The next epoch of the latest Commit of this device, so that `merge` need not read it back. */
+  #made: { readonly pending: Uint8Array; readonly fresh: FreshEpoch } | undefined;
   #wiped = false;
 
   /** @throws MlsError MLS_SNAPSHOT when ratchets and members, or own leaf and device, do not fit */
@@ -162,43 +158,50 @@ class Group implements MlsGroup {
 
   commit(request: CommitRequest): Promise<CreatedCommit> {
     return this.#inTurn(async () => {
-      const { cipherSuite, clientConfig, device, primitives } = this.#setting;
-      const own = { leafIndex: this.ownLeaf, ratchets: this.#ratchetsOf(this.ownLeaf) };
-      const state = toClientState(this.#state, own, device.signingKey.seed, clientConfig);
-      const extraProposals = this.#toProposals(request);
-      const { newState, commit, welcome } = await tsMls("MLS_COMMIT_INVALID", () =>
-        createCommit(
-          { state, cipherSuite, pskIndex: emptyPskIndex },
-          {
-            extraProposals,
-            authenticatedData: request.authenticatedData,
-            ratchetTreeExtension: request.add.length > 0,
-            groupInfoExtensions: [
-              { extensionType: JOINING_EXTENSION, extensionData: encodeJoining(request.joining) },
-            ],
-          },
-        ),
+      const { primitives, random } = this.#setting;
+      const { authenticatedData, joining } = request;
+      const proposals = this.#toProposals(request);
+      const { content, signature, confirmationTag, welcome, fresh } = await tsMls("MLS_COMMIT_INVALID", () =>
+        makeCommit(this.#setting, this.#keys, this.#state, { proposals, authenticatedData, joining }),
       );
-      readMembers(newState.ratchetTree);
-      const fresh = readFreshEpoch(newState, (leafIndex) => newState.secretTree[2 * leafIndex]);
-      const { next } = await turnRatchet(primitives, own.ratchets.handshake);
+      readMembers(fresh.epoch.tree);
+      const { message, next } = await protectContent(
+        primitives,
+        this.#keys,
+        { leafIndex: this.ownLeaf, ratchet: this.#ratchetsOf(this.ownLeaf).handshake },
+        {
+          type: contentTypes.commit,
+          authenticatedData,
+          contentAndAuth: concatBytes(content, opaque(signature), opaque(confirmationTag)),
+        },
+        random,
+      );
+      const pending = encodePending({
+        parent: this.confirmedTranscriptHash,
+        snapshot: encodeSnapshot(fresh.epoch),
+        ratchets: encodeRows(fresh.ratchets),
+        exporterSecret: fresh.exporterSecret,
+      });
+      this.#forgetMade();
+      this.#made = { pending: pending.slice(), fresh };
       return {
-        message: encodeMlsMessage(commit),
+        message,
         ...(welcome && {
           welcome: encodeMlsMessage({ version: "mls10", wireformat: "mls_welcome", welcome }),
         }),
-        pending: encodePending({
-          parent: this.confirmedTranscriptHash,
-          snapshot: encodeSnapshot(fresh.epoch),
-          ratchets: encodeRows(fresh.ratchets),
-          exporterSecret: fresh.exporterSecret,
-        }),
+        pending,
         ratchet: this.#turned(this.ownLeaf, "handshake", next),
       };
     });
   }
 
   async merge(pending: Uint8Array): Promise<EpochStart> {
+    const made = this.#made;
+    if (made !== undefined && !this.#wiped && equalBytes(made.pending, pending)) {
+      this.#made = undefined;
+      made.pending.fill(0);
+      return startEpoch(this.#setting, made.fresh);
+    }
     const { parent, snapshot, ratchets, exporterSecret } = decodePending(pending);
     const group = restoreGroup(this.#setting, snapshot, ratchets);
     const follows =
@@ -219,35 +222,38 @@ class Group implements MlsGroup {
       const addressed = await this.#readAddress(message, contentTypes.commit);
       const { leafIndex, authenticatedData } = addressed;
       const ratchets = this.#ratchetsOf(leafIndex);
-      const { content } = await this.#open(addressed, ratchets.handshake, commitLength);
-      const proposals = readProposals(decodeCommit(content));
+      const opened = await this.#open(addressed, ratchets.handshake, commitLength);
+      const commit = decodeCommit(opened.content);
+      const proposals = readProposals(commit);
       for (const keyPackage of proposals.add) checkLifetime(keyPackage, this.#setting.clock.now());
 
-      const { cipherSuite, clientConfig, device } = this.#setting;
-      const state = toClientState(this.#state, { leafIndex, ratchets }, device.signingKey.seed, clientConfig);
-      const { newState } = await tsMls("MLS_COMMIT_INVALID", () =>
-        processPrivateMessage(state, toTsMls(addressed), emptyPskIndex, cipherSuite),
+      const { tree, fresh } = await tsMls("MLS_COMMIT_INVALID", () =>
+        takeCommit(this.#setting, this.#state, { ...opened, committer: leafIndex, commit }),
       );
       const summary = {
         committer: this.#sender(leafIndex),
-        ...summariseCommit(this.members, readMembers(newState.ratchetTree), proposals),
+        ...summariseCommit(this.members, readMembers(tree), proposals),
         authenticatedData,
       };
       await accept(summary);
-      if (proposals.remove.includes(this.ownLeaf)) return { kind: "removed", summary };
-      const fresh = readFreshEpoch(newState, (leaf) => newState.secretTree[2 * leaf]);
+      if (fresh === undefined) return { kind: "removed", summary };
       return { kind: "epoch", summary, ...startEpoch(this.#setting, fresh) };
     });
   }
 
   wipe(): void {
     this.#wiped = true;
-    for (const { handshake, application } of this.#ratchets.values()) {
-      handshake.secret.fill(0);
-      application.secret.fill(0);
-    }
-    this.#state.senderDataSecret.fill(0);
-    this.#state.initSecret.fill(0);
+    this.#forgetMade();
+    wipeEpoch(this.#state, this.#ratchets);
+  }
+
+  #forgetMade(): void {
+    if (this.#made === undefined) return;
+    const { pending, fresh } = this.#made;
+    this.#made = undefined;
+    pending.fill(0);
+    wipeEpoch(fresh.epoch, fresh.ratchets);
+    fresh.exporterSecret.fill(0);
   }
 
   /** One operation after the other: two that read the same ratchet would use the same key. */
@@ -278,7 +284,7 @@ class Group implements MlsGroup {
     message: AddressedMessage,
     ratchet: Ratchet,
     contentLength: (contentAndAuth: Uint8Array) => number,
-  ): Promise<{ content: Uint8Array; next: Ratchet }> {
+  ): Promise<OpenedContent> {
     const { signatureKey } = this.#sender(message.leafIndex);
     return openContent(
       this.#setting.primitives,
@@ -325,14 +331,12 @@ class Group implements MlsGroup {
   }
 }
 
-function toTsMls(message: AddressedMessage): Parameters<typeof processPrivateMessage>[1] {
-  const { groupId, authenticatedData, senderData, ciphertext } = message;
-  return {
-    groupId,
-    epoch: BigInt(message.epoch),
-    contentType: "commit",
-    authenticatedData,
-    encryptedSenderData: senderData,
-    ciphertext,
-  };
+/** Private keys stay: the epochs before and behind it may have the very same arrays. */
+function wipeEpoch(epoch: Epoch, ratchets: ReadonlyMap<number, LeafRatchets>): void {
+  for (const { handshake, application } of ratchets.values()) {
+    handshake.secret.fill(0);
+    application.secret.fill(0);
+  }
+  epoch.senderDataSecret.fill(0);
+  epoch.initSecret.fill(0);
 }

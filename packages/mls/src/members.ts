@@ -5,6 +5,18 @@ import type { RatchetTree } from "ts-mls/ratchetTree.js";
 import type { LeafIdentity, Member } from "./engine.ts";
 import { MlsError } from "./errors.ts";
 
+/** Leaves go from tree to tree as the objects that they are. */
+const identities = new WeakMap<LeafNode, LeafIdentity>();
+
+function identityOf(leaf: LeafNode): LeafIdentity {
+  let identity = identities.get(leaf);
+  if (identity === undefined) {
+    identity = decodeCredential(leaf.credential, leaf.signaturePublicKey);
+    identities.set(leaf, identity);
+  }
+  return identity;
+}
+
 /** Whose leaf it claims to be. Only BasicCredentials with our identity are known. @throws MlsError MLS_CREDENTIAL */
 export function decodeCredential(credential: Credential, signatureKey: Uint8Array): LeafIdentity {
   if (credential.credentialType !== "basic")
@@ -30,7 +42,7 @@ export function readMembers(tree: RatchetTree): Member[] {
   for (let leafIndex = 0; 2 * leafIndex < tree.length; leafIndex++) {
     const leaf = leafAt(tree, leafIndex);
     if (leaf === undefined) continue;
-    const identity = decodeCredential(leaf.credential, leaf.signaturePublicKey);
+    const identity = identityOf(leaf);
     const device = toHex(identity.accountId) + toHex(identity.deviceId);
     if (devices.has(device)) throw new MlsError("MLS_MEMBER_TWICE", { leafIndex });
     devices.add(device);

@@ -1,15 +1,22 @@
 import { concatBytes, type Random } from "@portcullis/protocol";
 import { MlsError } from "./errors.ts";
 import { expandWithLabel, signContent } from "./labels.ts";
-import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, HASH_BYTES, type Primitives } from "./provider.ts";
+import {
+  AEAD_KEY_BYTES,
+  AEAD_NONCE_BYTES,
+  HASH_BYTES,
+  type Eventually,
+  type Primitives,
+} from "./provider.ts";
 import { advanceRatchet, turnRatchet, type Ratchet } from "./secret-tree.ts";
 import { opaque, TlsReader, uint16, uint32, uint64, uint8 } from "./tls.ts";
 
 const MLS10 = 1;
-const PRIVATE_MESSAGE = 2;
+export const PRIVATE_MESSAGE = 2;
 const MEMBER = 1;
 const REUSE_GUARD_BYTES = 4;
 const SIGNATURE_BYTES = 64;
+const NOTHING = new Uint8Array();
 const HEADER = concatBytes(uint16(MLS10), uint16(PRIVATE_MESSAGE));
 
 /** ContentType. RFC 9420 section 6. */
@@ -52,6 +59,19 @@ interface DecryptedMessage {
   readonly next: Ratchet;
 }
 
+/** Decrypted, and its signature verified. */
+export interface OpenedContent {
+  /** Still encoded. */
+  readonly content: Uint8Array;
+  /** FramedContent, as it was signed. */
+  readonly framed: Uint8Array;
+  readonly signature: Uint8Array;
+  /** Of Commits; empty otherwise. To be verified with the keys of the epoch that it begins. */
+  readonly confirmationTag: Uint8Array;
+  /** The ratchet to keep. */
+  readonly next: Ratchet;
+}
+
 /** @throws MlsError MLS_WIRE_FORMAT, MLS_MALFORMED */
 export function decodePrivateMessage(message: Uint8Array): SealedMessage {
   const reader = new TlsReader(message, "PrivateMessage");
@@ -79,18 +99,36 @@ export async function protectApplication(
   content: { readonly plaintext: Uint8Array; readonly authenticatedData: Uint8Array },
   random: Random,
 ): Promise<{ message: Uint8Array; next: Ratchet }> {
+  const { authenticatedData } = content;
   const type = contentTypes.application;
   const applicationData = opaque(content.plaintext);
-  const framed = framedContent(keys, sender.leafIndex, content.authenticatedData, type, applicationData);
-  const signature = await primitives.sign(sender.seed, signContent("FramedContentTBS", framed));
+  const framed = framedContent(keys, sender.leafIndex, authenticatedData, type, applicationData);
+  const signature = await signFramed(primitives, keys, framed, sender.seed);
+  const contentAndAuth = concatBytes(applicationData, opaque(signature));
+  return protectContent(primitives, keys, sender, { type, authenticatedData, contentAndAuth }, random);
+}
 
+/** What is signed already, under the ratchet's current key. RFC 9420 section 6.3. */
+export async function protectContent(
+  primitives: Primitives,
+  keys: EpochKeys,
+  sender: { readonly leafIndex: number; readonly ratchet: Ratchet },
+  content: {
+    readonly type: ContentType;
+    readonly authenticatedData: Uint8Array;
+    /** The content and what follows it: signature, for Commits the confirmation tag, padding. */
+    readonly contentAndAuth: Uint8Array;
+  },
+  random: Random,
+): Promise<{ message: Uint8Array; next: Ratchet }> {
+  const { type } = content;
   const { messageKey, next } = await turnRatchet(primitives, sender.ratchet);
   const reuseGuard = random(REUSE_GUARD_BYTES);
   const ciphertext = await primitives.seal(
     messageKey.key,
     guardedNonce(messageKey.nonce, reuseGuard),
     contentAad(keys, type, content.authenticatedData),
-    concatBytes(applicationData, opaque(signature)),
+    content.contentAndAuth,
   );
   messageKey.key.fill(0);
 
@@ -151,7 +189,7 @@ async function decryptContent(
 
 /**
  * Decrypts a message under its sender's ratchet and verifies who signed it. `contentLength` finds where the content
- * ends in what was decrypted. The result's `content` is still encoded; `next` is the ratchet to keep.
+ * ends in what was decrypted.
  * @throws MlsError MLS_GENERATION_USED, MLS_GENERATION_TOO_FAR, MLS_UNDECRYPTABLE, MLS_SIGNATURE, MLS_PADDING, MLS_MALFORMED
  */
 export async function openContent(
@@ -160,23 +198,23 @@ export async function openContent(
   message: AddressedMessage,
   sender: { readonly signatureKey: Uint8Array; readonly ratchet: Ratchet },
   contentLength: (contentAndAuth: Uint8Array) => number,
-): Promise<{ content: Uint8Array; next: Ratchet }> {
+): Promise<OpenedContent> {
   const { contentAndAuth, next } = await decryptContent(primitives, keys, message, sender.ratchet);
   const reader = new TlsReader(contentAndAuth, "PrivateMessageContent");
   const content = reader.take(contentLength(contentAndAuth));
   const signature = reader.opaque();
-  if (message.contentType === contentTypes.commit) reader.opaque();
+  const confirmationTag = message.contentType === contentTypes.commit ? reader.opaque() : NOTHING;
   if (reader.rest().some((byte) => byte !== 0)) throw new MlsError("MLS_PADDING");
 
   const { leafIndex, authenticatedData, contentType } = message;
   const framed = framedContent(keys, leafIndex, authenticatedData, contentType, content);
-  const signed = signContent("FramedContentTBS", framed);
+  const signed = signContent("FramedContentTBS", toBeSigned(keys, framed));
   if (
     signature.length !== SIGNATURE_BYTES ||
     !(await isSignature(primitives, sender.signatureKey, signed, signature))
   )
     throw new MlsError("MLS_SIGNATURE", { leafIndex });
-  return { content, next };
+  return { content, framed, signature, confirmationTag, next };
 }
 
 /** opaque application_data<V>: its whole length, that of the length included. */
@@ -213,8 +251,23 @@ async function openOrRefuse(
   }
 }
 
-/** FramedContentTBS of a member's PrivateMessage. RFC 9420 section 6.1. */
-function framedContent(
+/** The signature over a member's FramedContent. RFC 9420 section 6.1. */
+export function signFramed(
+  primitives: Primitives,
+  keys: EpochKeys,
+  framed: Uint8Array,
+  seed: Uint8Array,
+): Eventually<Uint8Array> {
+  return primitives.sign(seed, signContent("FramedContentTBS", toBeSigned(keys, framed)));
+}
+
+/** FramedContentTBS of a PrivateMessage. RFC 9420 section 6.1. */
+function toBeSigned({ groupContext }: EpochKeys, framed: Uint8Array): Uint8Array {
+  return concatBytes(HEADER, framed, groupContext);
+}
+
+/** A member's FramedContent. RFC 9420 section 6. */
+export function framedContent(
   keys: EpochKeys,
   leafIndex: number,
   authenticatedData: Uint8Array,
@@ -222,7 +275,6 @@ function framedContent(
   content: Uint8Array,
 ): Uint8Array {
   return concatBytes(
-    HEADER,
     opaque(keys.groupId),
     uint64(keys.epoch),
     uint8(MEMBER),
@@ -230,7 +282,6 @@ function framedContent(
     opaque(authenticatedData),
     uint8(contentType),
     content,
-    keys.groupContext,
   );
 }
 

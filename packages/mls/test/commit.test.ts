@@ -242,6 +242,27 @@ test("MLS-17: a pending Commit survives a restart", async () => {
   );
 });
 
+test("MLS-17: one's own Commit is merged from memory as from its bytes, and the one before from its bytes", async () => {
+  const { epochs } = await converse([person(), person()]);
+  const [alice] = epochs.map(({ group }) => group);
+  const request = { add: [], remove: [], authenticatedData: NOTHING, joining };
+  const [first, second] = [await alice!.commit(request), await alice!.commit(request)];
+  const asStored = second.pending.slice();
+  const [kept, read] = [await alice!.merge(second.pending), await alice!.merge(asStored)];
+  assert.deepEqual([kept.snapshot, kept.ratchets], [read.snapshot, read.ratchets]);
+  assert.deepEqual(second.pending, asStored);
+  assert.notDeepEqual((await alice!.merge(first.pending)).snapshot, kept.snapshot);
+});
+
+test("MLS-12: whoever is removed learns it although somebody new sits on its leaf at once", async () => {
+  const before = await converse([person(), person(), person()]);
+  const removed = before.epochs[1]!;
+  const add = [await person().keyPackage()];
+  const { message, epochs } = await change(before, { by: 0, add, remove: [removed.group.ownLeaf] });
+  assert.ok(epochs[0]!.group.members.some(({ leafIndex }) => leafIndex === removed.group.ownLeaf));
+  assert.equal((await removed.group.process(message, accept)).kind, "removed");
+});
+
 test("MLS-18: a second Commit in the same epoch is under another key", async () => {
   const { epochs } = await converse([person(), person()]);
   const [alice, bob] = epochs;

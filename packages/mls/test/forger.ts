@@ -22,12 +22,8 @@ export function rawState(
   const epoch = decodeSnapshot(start.snapshot);
   const stored = start.ratchets.find((ratchet) => ratchet.leafIndex === leafIndex);
   const ratchets = decodeRatchetRow(stored!.row);
-  const state = toClientState(
-    epoch,
-    { leafIndex, ratchets },
-    device.signingKey.seed,
-    createClientConfig(async () => undefined),
-  );
+  const config = createClientConfig(async () => undefined);
+  const state = toClientState(epoch, device.signingKey.seed, config);
   state.secretTree[2 * leafIndex] = {
     handshake: { ...ratchets.handshake, unusedGenerations: {} },
     application: { ...ratchets.application, unusedGenerations: {} },

@@ -124,7 +124,7 @@ for (const provider of providers) {
     assert.equal(joined, 4);
   });
 
-  test(`MLS-45: vectors of Commits, on ${name}, by the code of ts-mls that is behind process`, async () => {
+  test(`MLS-45: vectors of Commits, on ${name}, by ts-mls, to whose epochs ours are held (MLS-46)`, async () => {
     for (const vector of vectors<PassiveClient>("passive-client-handling-commit")) {
       const { keyPackage, welcome } = read(vector);
       const secrets = {
