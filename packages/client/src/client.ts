@@ -240,7 +240,6 @@ export class PortcullisClient {
       conversation.watchers.until(() => conversation.record?.condition === "open"),
       ...commits,
     ]);
-    this.#session.ownDevices.look().catch((error: unknown) => this.#session.stop(error));
     return conversation.id;
   }
 

@@ -222,8 +222,8 @@ export class DeviceSession implements Host {
   }
 
   /**
-   * A KeyPackage of every device of these accounts, each checked before anything is made with it: as many at a time as
-   * one Commit adds (CLT-64). `besides`: devices that the conversation has already.
+   * A KeyPackage of every device of these accounts that has any, each checked before anything is made with it: as many
+   * at a time as one Commit adds (CLT-64). `besides`: devices that the conversation has already.
    * @throws ClientError CLIENT_CONVERSATION_FULL, and what `checkClaimed` throws
    */
   async claim(accounts: readonly AccountId[], besides: number): Promise<Addition[][]> {
