@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Platform, PortcullisClient, ShownCode } from "@portcullis/client";
-import { nodePlatform } from "@portcullis/client/node";
-import { toBase64Url, toHex, type ConversationId, type DeviceId } from "@portcullis/protocol";
+import type { PortcullisClient } from "@portcullis/client";
+import { toBase64Url } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
+import { devicesIn, idsOf, link, linkSilent } from "./linking-room.ts";
 import { meddle } from "./meddling.ts";
-import { openProviderRoom, type ClientSetting, type ProviderRoom } from "./provider-room.ts";
+import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -19,44 +19,9 @@ before(async () => {
 });
 after(async () => room.close());
 
-/** Frames go nowhere: what runs on it is linked, and connects never. */
-const deaf: Platform = {
-  ...nodePlatform,
-  transport: () => ({ send: () => undefined, close: () => undefined }),
-};
-
-async function link(
-  old: PortcullisClient,
-  storeName: string,
-  changes: Partial<ClientSetting> = {},
-): Promise<PortcullisClient> {
-  const shown = Promise.withResolvers<ShownCode>();
-  const linked = room.link(shown.resolve, { storeName, ...changes });
-  linked.catch((error: unknown) => shown.reject(error));
-  await old.approveLink((await shown.promise).uri);
-  return linked;
-}
-
-/** Linked and listed, and then nothing more is heard of it. */
-async function linkSilent(old: PortcullisClient, storeName: string): Promise<PortcullisClient> {
-  const opened = Promise.withResolvers<PortcullisClient>();
-  const connecting = link(old, storeName, { platform: deaf, listen: opened.resolve });
-  connecting.catch((error: unknown) => opened.reject(error));
-  return opened.promise;
-}
-
-const devicesIn = (client: PortcullisClient, id: ConversationId): string[] =>
-  client
-    .state(id)
-    .members.map(({ deviceId }) => toHex(deviceId))
-    .toSorted();
-
-const idsOf = (...clients: readonly { deviceId: DeviceId }[]): string[] =>
-  clients.map(({ deviceId }) => toHex(deviceId)).toSorted();
-
 test("DEL-38, LNK-10: a linked device that never connects keeps its account out of nothing, and is added when it does", async () => {
   const ann = await room.join("ann");
-  const silent = await linkSilent(ann, "ann's telephone");
+  const silent = await linkSilent(room, ann, "ann's telephone");
   const id = await bob.createConversation({ class: "recorded", members: [ann.accountId] });
   await ann.waitForConversation(id);
   const { sequence } = await ann.send(id, { text: "you can reach me" });
@@ -72,8 +37,8 @@ test("DEL-38, LNK-10: a linked device that never connects keeps its account out 
 test("LNK-10: a linked device that never connects does not hold up the next one", async () => {
   const cleo = await room.join("cleo");
   const id = await cleo.createConversation({ class: "sealed", members: [bob.accountId] });
-  await linkSilent(cleo, "cleo's telephone");
-  const tablet = await link(cleo, "cleo's tablet");
+  await linkSilent(room, cleo, "cleo's telephone");
+  const tablet = await link(room, cleo, "cleo's tablet");
   await tablet.waitForConversation(id);
   assert.deepEqual(devicesIn(tablet, id), idsOf(cleo, tablet, bob));
 });
@@ -84,7 +49,7 @@ interface Claimed {
 
 test("CLT-19, LNK-10: a device that the server says to have no KeyPackage is put off until another of its account adds it", async () => {
   const dan = await room.join("dan");
-  const other = await link(dan, "dan's telephone");
+  const other = await link(room, dan, "dan's telephone");
   const others = toBase64Url(other.deviceId);
   meddler.answer = async (path, response) => {
     if (path !== "/v1/key-packages/claim") return response;
@@ -100,7 +65,7 @@ test("CLT-19, LNK-10: a device that the server says to have no KeyPackage is put
 test("CLT-19: a server cannot put another device in the place of one that it leaves out", async () => {
   const eve = await room.join("eve");
   const fay = await room.join("fay");
-  const other = await link(fay, "fay's telephone");
+  const other = await link(room, fay, "fay's telephone");
   const [left, swapped] = [toBase64Url(other.deviceId), toBase64Url(eve.deviceId)];
   const answers: ((devices: Claimed[], eves: Claimed) => Claimed[])[] = [
     (devices, eves) => [...devices.filter(({ deviceId }) => deviceId !== left), eves],

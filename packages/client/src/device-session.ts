@@ -23,6 +23,7 @@ import { checkClaimed } from "./identity/claimed-devices.ts";
 import { Connection } from "./server/connection.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import { Lane } from "./conversation/lane.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import { DeviceDirectory } from "./identity/device-directory.ts";
@@ -87,6 +88,7 @@ export class DeviceSession implements Host {
   readonly history: HistoryTransfer;
   readonly settings: Settings;
   readonly backup: Backup;
+  readonly listLane = new Lane();
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Timers();
