@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { PortcullisClient, ShownCode, StoreChange } from "@portcullis/client";
+import type { PortcullisClient, StoreChange } from "@portcullis/client";
 import { SqliteStore } from "@portcullis/client/node";
-import { toHex, type ConversationId } from "@portcullis/protocol";
+import { toHex } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { FailingStore } from "./failing-store.ts";
+import { devicesIn, idsOf, link } from "./linking-room.ts";
 import { meddle } from "./meddling.ts";
-import { nextEvent, openProviderRoom, type ClientSetting, type ProviderRoom } from "./provider-room.ts";
+import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -21,38 +22,17 @@ before(async () => {
 });
 after(async () => room.close());
 
-async function link(
-  old: PortcullisClient,
-  storeName: string,
-  changes: Partial<ClientSetting> = {},
-): Promise<PortcullisClient> {
-  const shown = Promise.withResolvers<ShownCode>();
-  const linked = room.link(shown.resolve, { storeName, ...changes });
-  linked.catch((error: unknown) => shown.reject(error));
-  await old.approveLink((await shown.promise).uri);
-  return linked;
-}
-
 const talkWith = (client: PortcullisClient, conversationClass: "sealed" | "recorded" = "sealed") =>
   client.createConversation({ class: conversationClass, members: [bob.accountId] });
-
-const devicesIn = (client: PortcullisClient, id: ConversationId): string[] =>
-  client
-    .state(id)
-    .members.map(({ deviceId }) => toHex(deviceId))
-    .toSorted();
 
 /** Whether a Commit or a message goes into the outbox with these changes. */
 const sendsSomething = (changes: readonly StoreChange[]): boolean =>
   changes.some((change) => "put" in change && change.put === "outbox");
 
-const idsOf = (...clients: readonly PortcullisClient[]): string[] =>
-  clients.map(({ deviceId }) => toHex(deviceId)).toSorted();
-
 test("LNK-10: a linked device is in all conversations, those that are there and those that begin later", async () => {
   const ann = await room.join("ann");
   const talks = [await talkWith(ann), await talkWith(ann, "recorded")];
-  const other = await link(ann, "ann's telephone");
+  const other = await link(room, ann, "ann's telephone");
   for (const id of talks) {
     await other.waitForConversation(id);
     const { sequence } = await other.send(id, { text: "from my telephone" });
@@ -75,10 +55,10 @@ test("LNK-10: a linked device is in all conversations, those that are there and 
 test("LNK-10: of two devices that are linked one after the other the second is added too", async () => {
   const ivy = await room.join("ivy");
   const id = await talkWith(ivy);
-  const telephone = await link(ivy, "ivy's telephone");
+  const telephone = await link(room, ivy, "ivy's telephone");
   await telephone.waitForConversation(id);
   // The proof with which the first was added does not show the second.
-  const tablet = await link(ivy, "ivy's tablet");
+  const tablet = await link(room, ivy, "ivy's tablet");
   await tablet.waitForConversation(id);
   assert.deepEqual(devicesIn(tablet, id), idsOf(ivy, telephone, tablet, bob));
 });
@@ -94,7 +74,7 @@ for (const when of ["before", "after"] as const)
     const crashing = await room.reopen(handle, { store });
     const crashed = nextEvent(crashing, "fault");
     await crashing.connect();
-    const other = await link(crashing, `${handle}'s telephone`);
+    const other = await link(room, crashing, `${handle}'s telephone`);
     await crashed;
     await crashing.close();
     const cleo = await room.reopen(handle);
@@ -105,7 +85,7 @@ for (const when of ["before", "after"] as const)
 
 test("LNK-12: an unlinked device is removed alone, reads nothing after, and says so", async () => {
   const dan = await room.join("dan");
-  const other = await link(dan, "dan's telephone");
+  const other = await link(room, dan, "dan's telephone");
   const id = await talkWith(dan, "recorded");
   await other.waitForConversation(id);
   const { sequence } = await dan.send(id, { text: "for both of us" });
@@ -134,7 +114,7 @@ test("LNK-12: an unlinked device is removed alone, reads nothing after, and says
 test("LNK-12: an unlink that was cut off behind the list goes on at the next connection", async () => {
   const handle = "fay";
   const first = await room.join(handle);
-  const other = await link(first, "fay's telephone");
+  const other = await link(room, first, "fay's telephone");
   const id = await talkWith(first);
   await other.waitForConversation(id);
   await first.settled();
@@ -155,10 +135,10 @@ test("LNK-12: an unlink that was cut off behind the list goes on at the next con
 test("LNK-11: a device that was linked behind another one's back is neither added nor removed by that one", async () => {
   const gus = await room.join("gus");
   const id = await talkWith(gus);
-  const second = await link(gus, "gus 2");
+  const second = await link(room, gus, "gus 2");
   await second.waitForConversation(id);
   await gus.close();
-  const third = await link(second, "gus 3");
+  const third = await link(room, second, "gus 3");
   await third.waitForConversation(id);
   const back = await room.reopen("gus");
   const alarm = nextEvent(back, "identity-alarm");

@@ -7,6 +7,7 @@ import {
 } from "@portcullis/protocol";
 import { textMessage, type Role } from "@portcullis/protocol/content";
 import { decodeAccountRecord } from "./account/account-record.ts";
+import { acknowledgeList } from "./account/device-list.ts";
 import { makeInvite, type InviteTerms } from "./account/invite.ts";
 import { makeRecoveryCode } from "./account/recover-account.ts";
 import type { BackupStatus } from "./backup/backup.ts";
@@ -120,6 +121,17 @@ export class PortcullisClient {
   devices(): Promise<OwnDevice[]> {
     const { account, devices } = this.#session;
     return ownDevices(this.#api, account, devices);
+  }
+
+  /**
+   * Says that the person made this version of the account's device list, on another device: `version` of the list in the
+   * alarm. This device is not alarmed about it again, and adds the account's devices to its conversations by it.
+   * @throws ClientError CLIENT_DEVICES_VERSION when another one stands by now, CLIENT_DEVICE_UNLINKED, CLIENT_SERVER_…
+   */
+  async acknowledgeDevices(version: number): Promise<void> {
+    const session = this.#session;
+    await acknowledgeList(session, { directory: session.devices }, version);
+    await session.ownDevices.look();
   }
 
   /** 60 digits that both people see alike when each has the other's true account. */

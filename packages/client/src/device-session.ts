@@ -16,6 +16,7 @@ import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { Backup, type BackupPace } from "./backup/backup.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import { Lane } from "./conversation/lane.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import { ClientError, isTransient } from "./errors.ts";
@@ -84,6 +85,7 @@ export class DeviceSession implements Host {
   readonly history: HistoryTransfer;
   readonly settings: Settings;
   readonly backup: Backup;
+  readonly listLane = new Lane();
   readonly #doorkeeper: Doorkeeper;
   readonly #options: SessionOptions;
   #account: AccountRecord;

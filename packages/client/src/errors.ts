@@ -28,6 +28,7 @@ export const clientErrors = {
   CLIENT_CONVERSATION_FULL: "The conversation would have more devices than a conversation can have.",
   CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
   CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
+  CLIENT_DEVICES_VERSION: "Another list of this account's devices stands than the one that was acknowledged.",
   CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",
   CLIENT_DEVICE_SELF: "A device does not unlink itself: another one of the account does.",
   CLIENT_DEVICE_UNLINKED: "Another device of the account has unlinked this one.",

@@ -190,7 +190,7 @@ export interface KeyPackagesRequest {
   readonly lastResort?: string;
 }
 
-/** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts, or of those devices of theirs alone. */
+/** POST /v1/key-packages/claim: one KeyPackage of every device of those accounts that has any, or of each of those devices. */
 export interface ClaimRequest {
   readonly accounts: readonly string[];
   readonly devices?: readonly string[];

@@ -4,23 +4,30 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { asAccountId, asDeviceId, utf8 } from "@portcullis/protocol";
 import { seededRandom, temporaryDirectory } from "@portcullis/testkit";
-import { openStore } from "../src/index.ts";
+import { openStore, type NewDeviceList } from "../src/index.ts";
 import { migrations } from "../src/sqlite/migrations.ts";
 
 const random = seededRandom("key packages");
 const accountId = asAccountId(random(32));
 const deviceId = asDeviceId(random(16));
+const [ann, bob] = [asAccountId(random(32)), asAccountId(random(32))];
+const [desk, telephone, onlyOne] = [asDeviceId(random(16)), asDeviceId(random(16)), asDeviceId(random(16))];
 const anywhere = (): string => join(temporaryDirectory(), "portcullis.sqlite");
+
+const listOf = (accountId: typeof ann, ...deviceIds: (typeof desk)[]): NewDeviceList => ({
+  accountId,
+  version: 1,
+  signedList: random(100),
+  salt: random(32),
+  entry: random(32),
+  opening: random(40),
+  devices: deviceIds.map((deviceId) => ({ deviceId, signatureKey: random(32) })),
+});
 
 test("DEL-38: a device's KeyPackage of last resort is given out when nothing else is left, and stays", async (t) => {
   const store = openStore(anywhere());
   t.after(() => store.close());
-  const devices = [{ deviceId, signatureKey: random(32) }];
-  const entries = { signedList: random(100), salt: random(32), entry: random(32), opening: random(40) };
-  await store.accounts.create(
-    { handle: "alice", createdAtMs: 7 },
-    { accountId, version: 1, devices, ...entries },
-  );
+  await store.accounts.create({ handle: "alice", createdAtMs: 7 }, listOf(accountId, deviceId));
   const claim = async () => (await store.keyPackages.claim([accountId]))?.map(({ keyPackage }) => keyPackage);
   const supply = { keyPackages: [utf8("one"), utf8("two")], lastResort: utf8("last") };
   await store.keyPackages.add(accountId, deviceId, supply);
@@ -51,4 +58,22 @@ test("STO-08: KeyPackages of a database from before there was a last resort are 
   assert.deepEqual((await store.keyPackages.claim([accountId]))?.length, 1);
   assert.equal(await store.keyPackages.claim([accountId]), undefined);
   await store.close();
+});
+
+test("DEL-38: a device without a KeyPackage is passed over while its account has another, unless it is named", async (t) => {
+  const store = openStore(anywhere());
+  t.after(() => store.close());
+  await store.accounts.create({ handle: "ann", createdAtMs: 7 }, listOf(ann, desk, telephone));
+  await store.accounts.create({ handle: "bob", createdAtMs: 7 }, listOf(bob, onlyOne));
+  const claim = async (...claimed: Parameters<typeof store.keyPackages.claim>) =>
+    (await store.keyPackages.claim(...claimed))?.map(({ keyPackage }) => keyPackage);
+  await store.keyPackages.add(ann, desk, { keyPackages: [utf8("one")], lastResort: utf8("last") });
+  assert.equal(await claim([ann, bob]), undefined, "nobody of bob's has one");
+  assert.equal(await claim([ann], [desk, telephone]), undefined, "one that is named has none");
+  assert.deepEqual(await claim([ann]), [utf8("one")], "which was not used up by that");
+  assert.deepEqual(await claim([ann]), [utf8("last")]);
+  await store.keyPackages.add(ann, telephone, { keyPackages: [utf8("two")] });
+  assert.deepEqual(await claim([ann]), [utf8("last"), utf8("two")]);
+  assert.deepEqual(await claim([ann]), [utf8("last")], "passed over again");
+  assert.equal(await claim([ann], [telephone]), undefined);
 });

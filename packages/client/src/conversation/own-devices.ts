@@ -38,6 +38,8 @@ export class OwnDevicesKeeper {
 
   constructor(host: OwnDevicesHost) {
     this.#host = host;
+    // Whoever added this device may have had no KeyPackage of another one.
+    host.events.on("conversation", () => this.#lookNow());
   }
 
   /**
@@ -63,12 +65,16 @@ export class OwnDevicesKeeper {
     else this.#lookAgain();
   }
 
+  #lookNow(): void {
+    this.look().catch((error: unknown) => this.#host.stop(error));
+  }
+
   #lookAgain(): void {
     if (this.#waiting || !this.#host.ready) return;
     this.#waiting = true;
     this.#host.later(this.#waitMs, () => {
       this.#waiting = false;
-      this.look().catch((error: unknown) => this.#host.stop(error));
+      this.#lookNow();
     });
     this.#waitMs = Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
   }
@@ -112,15 +118,17 @@ export class OwnDevicesKeeper {
     };
   }
 
-  /** Nothing when they cannot be had now: a device that is new has not left its KeyPackages yet. */
+  /** Those that can be had now: a device that is new has not left its KeyPackages yet, and holds up no other. */
   async #claim(missing: readonly DeviceId[]): Promise<readonly Addition[]> {
-    if (missing.length === 0) return [];
-    try {
-      return await this.#host.claims.ofOwn(missing);
-    } catch (error) {
-      if (isTransient(error) || isRefusal(error, "KEY_PACKAGES_NONE")) return [];
-      throw error;
+    const claimed: Addition[] = [];
+    for (const deviceId of missing) {
+      try {
+        claimed.push(...(await this.#host.claims.ofOwn([deviceId])));
+      } catch (error) {
+        if (!isTransient(error) && !isRefusal(error, "KEY_PACKAGES_NONE")) throw error;
+      }
     }
+    return claimed;
   }
 }
 

@@ -13,7 +13,7 @@ import { ClientError } from "../errors.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import type { ClaimedDevice } from "../server/server-api.ts";
 
-/** Whose KeyPackages were asked for: those of all devices of these accounts, or of some of theirs alone. */
+/** Whose KeyPackages were asked for: those of all devices of these accounts that have any, or of some of theirs alone. */
 export interface Claim {
   readonly accounts: readonly AccountId[];
   readonly chosen?: readonly DeviceId[];
@@ -22,7 +22,7 @@ export interface Claim {
 /**
  * What the server gave for these accounts, once it is what was asked for: at least one device of each account and none
  * of another, each once, with a KeyPackage of its very own, and proven by the identity log (CLT-19). A wrong one that
- * went into a Commit would freeze everybody.
+ * went into a Commit would freeze everybody. One that is left out comes later: its account's other devices add it (LNK-10).
  * @throws ClientError CLIENT_MEMBER_NO_DEVICE, CLIENT_KEY_PACKAGE, CLIENT_DEVICE_UNKNOWN; MlsError, LedgerError
  */
 export async function checkClaimed(

@@ -40,6 +40,8 @@ declare const verified: unique symbol;
 
 /** A list that its account's key signed. Only {@link verifyDeviceList} makes one. */
 export interface VerifiedDeviceList extends DeviceList {
+  /** The signed list, whose bytes this is. */
+  readonly signed: Uint8Array;
   /** SHA-256 of the signed list: what the next version names as `previous`. */
   readonly hash: Uint8Array;
   readonly [verified]: true;
@@ -127,7 +129,7 @@ export function verifyDeviceList(signedList: Uint8Array): VerifiedDeviceList {
   } catch {
     throw new LedgerError("IDENTITY_SIGNATURE", { accountId: toHex(list.accountId) });
   }
-  return { ...list, hash: sha256(signedList) } as VerifiedDeviceList;
+  return { ...list, signed: signedList, hash: sha256(signedList) } as VerifiedDeviceList;
 }
 
 /**

@@ -44,9 +44,9 @@ export class KeyPackages {
   }
 
   /**
-   * One KeyPackage of each device of each account (each named once), or of those `chosen` alone: the oldest, or that of
-   * last resort where nothing else is left, which stays. Undefined, and none taken, when an account has no such device or
-   * a device has none at all.
+   * One KeyPackage of each device of each account (each named once) that has any, or of each of those `chosen`: the
+   * oldest, or that of last resort where nothing else is left, which stays. Undefined, and none taken, when no device of
+   * an account has one, or one that is chosen has none.
    */
   async claim(
     accounts: readonly AccountId[],
@@ -54,12 +54,14 @@ export class KeyPackages {
   ): Promise<ClaimedKeyPackage[] | undefined> {
     return await this.#connection.durably("claim", async (transaction) => {
       const devices = await oldestOfEach(transaction, accounts, chosen);
-      const known = new Set(devices.map(({ accountId }) => Buffer.from(accountId).toString("hex")));
-      if (known.size < accounts.length || devices.length < (chosen?.length ?? 0)) return undefined;
-      const positions = devices
-        .map(({ once, lastResort }) => once ?? lastResort)
-        .filter((position) => position !== null);
-      if (positions.length < devices.length) return undefined;
+      // A device that never connected has none, and keeps its account out of nothing.
+      const able = devices.flatMap(({ accountId, once, lastResort }) => {
+        const position = once ?? lastResort;
+        return position === null ? [] : [{ account: Buffer.from(accountId).toString("hex"), position }];
+      });
+      const reached = new Set(able.map(({ account }) => account));
+      if (reached.size < accounts.length || able.length < (chosen?.length ?? 0)) return undefined;
+      const positions = able.map(({ position }) => position);
       const claimed = await transaction
         .selectFrom("keyPackages")
         .select(["accountId", "deviceId", "keyPackage"])
