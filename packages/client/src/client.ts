@@ -231,10 +231,8 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_STATE_SIZE, CLIENT_MEMBER_NO_DEVICE, CLIENT_DEVICE_UNKNOWN, CLIENT_TRUST, CLIENT_SERVER_…
    */
   async createConversation(request: NewConversation): Promise<ConversationId> {
-    const session = this.#session;
-    const conversation = await createConversation(session, request);
-    session.ownDevices.look().catch((error: unknown) => session.stop(error));
-    return conversation.id;
+    const { id } = await createConversation(this.#session, request);
+    return id;
   }
 
   /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */

@@ -219,13 +219,15 @@ async function beginEpoch(
 
 /** The confirmed transcript hash behind one more Commit. RFC 9420 section 8.2. */
 async function followTranscript(
-  { hash }: Primitives,
+  primitives: Primitives,
   { groupContext, confirmationTag }: Epoch,
   framed: Uint8Array,
   signature: Uint8Array,
 ): Promise<Uint8Array> {
-  const interim = await hash(concatBytes(groupContext.confirmedTranscriptHash, opaque(confirmationTag)));
-  return hash(concatBytes(interim, uint16(PRIVATE_MESSAGE), framed, opaque(signature)));
+  const interim = await primitives.hash(
+    concatBytes(groupContext.confirmedTranscriptHash, opaque(confirmationTag)),
+  );
+  return primitives.hash(concatBytes(interim, uint16(PRIVATE_MESSAGE), framed, opaque(signature)));
 }
 
 /** One Welcome for all who are added. RFC 9420 section 12.4.3.1. */
