@@ -15,6 +15,7 @@ import { sendContent } from "./conversation/content.ts";
 import { messageOf, type ConversationMessage } from "./conversation/conversation-message.ts";
 import {
   conversationState,
+  demandOpen,
   type ConversationState,
   type KnownAccounts,
 } from "./conversation/conversation-state.ts";
@@ -165,7 +166,7 @@ export class PortcullisClient {
   async approveLink(code: string): Promise<DeviceId> {
     const session = this.#session;
     const deviceId = await linkByCode(session, { api: this.#api, directory: session.devices }, code);
-    session.ownDevices.look().catch((error: unknown) => session.stop(error));
+    session.ownDevices.lookSoon();
     session.history.go();
     return deviceId;
   }
@@ -231,8 +232,7 @@ export class PortcullisClient {
    * @throws ClientError CLIENT_STATE_SIZE, CLIENT_MEMBER_NO_DEVICE, CLIENT_DEVICE_UNKNOWN, CLIENT_TRUST, CLIENT_SERVER_…
    */
   async createConversation(request: NewConversation): Promise<ConversationId> {
-    const { id } = await createConversation(this.#session, request);
-    return id;
+    return (await createConversation(this.#session, request)).id;
   }
 
   /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */
@@ -394,13 +394,7 @@ export class PortcullisClient {
   }
 
   #open(conversationId: ConversationId): Conversation {
-    const conversation = this.#session.conversations.get(toBase64Url(conversationId));
-    const condition = conversation?.record?.condition;
-    if (conversation === undefined || condition === undefined)
-      throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
-    if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
-    if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
-    return conversation;
+    return demandOpen(this.#session.conversations.get(toBase64Url(conversationId)));
   }
 
   async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {

@@ -16,7 +16,7 @@ import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { Backup, type BackupPace } from "./backup/backup.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
-import { Lane } from "./conversation/lane.ts";
+import { Lane } from "./lane.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import { ClientError, isTransient } from "./errors.ts";
@@ -306,7 +306,7 @@ export class DeviceSession implements Host {
     this.joinRequests.resume();
     this.replenish();
     this.ownEntry.begin();
-    this.ownDevices.look().catch((error: unknown) => this.stop(error));
+    this.ownDevices.lookSoon();
     this.history.go();
     this.backup.connected();
     this.events.emit("connection", { state: "ready" });

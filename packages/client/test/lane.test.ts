@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Lane } from "../src/conversation/lane.ts";
+import { Lane } from "../src/lane.ts";
 
 test("tasks run one after the other, also behind one that fails", async () => {
   const lane = new Lane();

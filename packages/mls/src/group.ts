@@ -197,7 +197,7 @@ class Group implements MlsGroup {
 
   async merge(pending: Uint8Array): Promise<EpochStart> {
     const made = this.#made;
-    if (made !== undefined && !this.#wiped && equalBytes(made.pending, pending)) {
+    if (made !== undefined && equalBytes(made.pending, pending)) {
       this.#made = undefined;
       made.pending.fill(0);
       return startEpoch(this.#setting, made.fresh);

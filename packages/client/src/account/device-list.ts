@@ -2,7 +2,7 @@ import { deviceOf, signDeviceList, type VerifiedDeviceList } from "@portcullis/l
 import { compareBytes, toBase64Url } from "@portcullis/protocol";
 import type { AccountRecord } from "./account-record.ts";
 import { ClientError } from "../errors.ts";
-import type { Lane } from "../conversation/lane.ts";
+import type { Lane } from "../lane.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import type { OwnEntryWatch } from "../identity/own-entry-watch.ts";
 import { alarmAbout } from "../identity/own-entry.ts";

@@ -28,8 +28,8 @@ export class KeyPackageClaims {
   }
 
   /**
-   * Of every device of these accounts that has any: as many at a time as one Commit adds (CLT-64). `besides`: devices that the
-   * conversation has already.
+   * Of every device of these accounts that has any: as many at a time as one Commit adds (CLT-64). `besides`: devices
+   * that the conversation has already.
    * @throws ClientError CLIENT_CONVERSATION_FULL, and what `checkClaimed` throws
    */
   async of(accounts: readonly AccountId[], besides: number): Promise<Addition[][]> {

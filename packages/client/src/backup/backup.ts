@@ -1,6 +1,6 @@
 import { deviceOf, verifyDeviceList } from "@portcullis/ledger/identity";
 import { equalBytes, PortcullisError, type ConversationId } from "@portcullis/protocol";
-import { Lane } from "../conversation/lane.ts";
+import { Lane } from "../lane.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";

@@ -1,3 +1,4 @@
+import { ClientError } from "../errors.ts";
 import {
   equalBytes,
   toBase64Url,
@@ -75,4 +76,14 @@ export function conversationState(
     members,
     freeze: record.freeze,
   };
+}
+
+/** The conversation, if things can be done in it. @throws ClientError CLIENT_CONVERSATION_UNKNOWN, …_FROZEN, …_LEFT */
+export function demandOpen(conversation: Conversation | undefined): Conversation {
+  const condition = conversation?.record?.condition;
+  if (conversation === undefined || condition === undefined)
+    throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
+  if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
+  if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
+  return conversation;
 }

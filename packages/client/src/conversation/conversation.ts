@@ -19,7 +19,7 @@ import { ClientError, isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { foundGroup } from "./founding.ts";
 import { Inbox } from "./inbox.ts";
-import { Lane } from "./lane.ts";
+import { Lane } from "../lane.ts";
 import { MessageIntake } from "./message-intake.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import { Outbox } from "../outbox/outbox.ts";

@@ -12,7 +12,7 @@ import type { Host } from "../host.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import { isRefusal } from "../server/server-api.ts";
 import type { Conversation } from "./conversation.ts";
-import { Lane } from "./lane.ts";
+import { Lane } from "../lane.ts";
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
@@ -39,7 +39,7 @@ export class OwnDevicesKeeper {
   constructor(host: OwnDevicesHost) {
     this.#host = host;
     // Whoever added this device may have had no KeyPackage of another one.
-    host.events.on("conversation", () => this.#lookNow());
+    host.events.on("conversation", () => this.lookSoon());
   }
 
   /**
@@ -65,7 +65,8 @@ export class OwnDevicesKeeper {
     else this.#lookAgain();
   }
 
-  #lookNow(): void {
+  /** The same, and nobody waits for it. */
+  lookSoon(): void {
     this.look().catch((error: unknown) => this.#host.stop(error));
   }
 
@@ -74,7 +75,7 @@ export class OwnDevicesKeeper {
     this.#waiting = true;
     this.#host.later(this.#waitMs, () => {
       this.#waiting = false;
-      this.#lookNow();
+      this.lookSoon();
     });
     this.#waitMs = Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
   }

@@ -8,7 +8,7 @@ import {
   type JoinRefusal,
 } from "@portcullis/protocol";
 import type { SharedState } from "@portcullis/protocol/content";
-import { Lane } from "../conversation/lane.ts";
+import { Lane } from "../lane.ts";
 import { ClientError, isTransient, type ClientErrorCode } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { isRefusal, type ServerApi } from "../server/server-api.ts";

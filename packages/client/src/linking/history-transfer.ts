@@ -7,7 +7,7 @@ import {
   type DeviceId,
 } from "@portcullis/protocol";
 import type { Conversation } from "../conversation/conversation.ts";
-import { Lane } from "../conversation/lane.ts";
+import { Lane } from "../lane.ts";
 import { isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { isRefusal, type ServerApi } from "../server/server-api.ts";
