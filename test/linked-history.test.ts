@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ClientEvents, PortcullisClient, ShownCode } from "@portcullis/client";
-import { SqliteStore } from "@portcullis/client/node";
-import { toHex, type ConversationId } from "@portcullis/protocol";
+import type { ClientEvents, Platform, PortcullisClient, ShownCode, StoreChange } from "@portcullis/client";
+import { nodePlatform, SqliteStore } from "@portcullis/client/node";
+import { toHex, utf8, type ConversationId, type LinkChunkRequest } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
+import {
+  decodeReceivingRecord,
+  decodeSendingRecord,
+} from "../packages/client/src/linking/transfer-record.ts";
 import { FailingStore } from "./failing-store.ts";
 import { meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ClientSetting, type ProviderRoom } from "./provider-room.ts";
@@ -111,6 +117,156 @@ for (const when of ["before", "after"] as const)
     await told;
     await assertSameHistory(other);
   });
+
+const isOfSending = (changes: readonly StoreChange[]): boolean =>
+  changes.some((change) => "name" in change && change.name.startsWith("link/sending/"));
+
+for (const when of ["before", "after"] as const)
+  test(`LNK-22: the device that sends is killed ${when} each of its writes, and goes on`, async () => {
+    const storeName = `ann while the other is killed ${when}`;
+    const { told, listen } = historyIs("complete");
+    const { linked } = await show(storeName, { listen });
+    const other = await linked;
+    const counts: number[] = [];
+    other.on("history", ({ messages }) => counts.push(messages));
+    const complete = told.then(() => false);
+    let kills = 0;
+    for (let isKilled = true; isKilled; kills++) {
+      await ann.close();
+      const store = new FailingStore(new SqliteStore(room.storePath("ann")), when, kills % 2, isOfSending);
+      ann = await room.reopen("ann", { store });
+      const killed = Promise.withResolvers<boolean>();
+      ann.on("fault", () => killed.resolve(true));
+      await ann.connect().catch(() => undefined);
+      isKilled = await Promise.race([killed.promise, complete]);
+    }
+    assert.ok(kills > 3);
+    await ann.close();
+    ann = await room.reopen("ann");
+    await ann.connect();
+    assert.deepEqual(
+      counts,
+      counts.toSorted((a, b) => a - b),
+    );
+    await assertSameHistory(other);
+  });
+
+/** A platform on which something happens before the first request to a chunk's address. */
+function interrupted(method: string, index: number, happens: () => Promise<void>): Platform {
+  let isOver = false;
+  return {
+    ...nodePlatform,
+    fetch: async (input, init) => {
+      const { pathname } = new URL(input as string);
+      if (!isOver && (init?.method ?? "GET") === method && pathname.endsWith(`/chunks/${index}`)) {
+        isOver = true;
+        await happens();
+      }
+      return fetch(input, init);
+    },
+  };
+}
+
+test("LNK-22: the server is restarted while one side leaves a chunk and the other takes one", async () => {
+  const restart = (): Promise<void> => room.restartServer();
+  const isThere = Promise.withResolvers<void>();
+  const leaving = interrupted("PUT", 1, () => isThere.promise.then(restart));
+  await ann.close();
+  ann = await room.reopen("ann", { platform: leaving });
+  await ann.connect();
+  const { told, listen } = historyIs("complete");
+  const { linked } = await show("ann and the server", { listen, platform: interrupted("GET", 2, restart) });
+  const other = await linked;
+  isThere.resolve();
+  await told;
+  await assertSameHistory(other);
+});
+
+test("LNK-21: a chunk that is withheld, one before its turn, and the end before its time: nothing is complete", async () => {
+  const left: string[] = [];
+  const watching: Platform = {
+    ...nodePlatform,
+    fetch: async (input, init) => {
+      if (init?.method === "PUT" && (input as string).includes("/chunks/"))
+        left.push((JSON.parse(init.body as string) as LinkChunkRequest).chunk);
+      return fetch(input, init);
+    },
+  };
+  await ann.close();
+  ann = await room.reopen("ann", { platform: watching });
+  await ann.connect();
+  const faults: string[] = [];
+  const states: HistoryState[] = [];
+  const over = Promise.withResolvers<void>();
+  const meddler = meddle();
+  let asked = 0;
+  meddler.answer = async (path, response) => {
+    if (!path.endsWith("/chunks/1") || left.length < 3)
+      return path.endsWith("/1") ? Response.json({}) : response;
+    asked++;
+    // Withheld, the next one, the last one, and withheld again.
+    if (asked === 2) return Response.json({ chunk: left[2] });
+    if (asked === 3) return Response.json({ chunk: left.at(-1) });
+    if (asked === 4) over.resolve();
+    return Response.json({});
+  };
+  const { listen, told } = historyIs("complete");
+  const { linked } = await show("ann in disorder", {
+    platform: meddler.platform,
+    listen: (client) => {
+      listen(client);
+      client.on("history", ({ state }) => states.push(state));
+      client.on("fault", (error) => faults.push((error as { code: string }).code));
+    },
+  });
+  const other = await linked;
+  await over.promise;
+  assert.deepEqual(faults, ["CLIENT_HISTORY_CHUNK", "CLIENT_HISTORY_CHUNK"]);
+  assert.deepEqual(states, ["partial"]);
+  meddler.answer = (_, response) => Promise.resolve(response);
+  await told;
+  await assertSameHistory(other);
+});
+
+async function storedSecrets(storeName: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  const store = new SqliteStore(room.storePath(storeName));
+  const { secrets } = await store.load();
+  await store.close();
+  return secrets;
+}
+
+/** In how many of the files of these clients something stands. */
+function filesWith(secret: Uint8Array, ...storeNames: string[]): number {
+  return readdirSync(directory)
+    .filter((file) => storeNames.some((name) => file.startsWith(`${name}.sqlite`)))
+    .filter((file) => readFileSync(join(directory, file)).includes(secret)).length;
+}
+
+test("LNK-23: when the history is there, no file of either device has the transfer's key or the mailbox's token", async () => {
+  const storeName = "ann tidy";
+  const isHeld = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const platform = interrupted("GET", 1, () => {
+    isHeld.resolve();
+    return goOn.promise;
+  });
+  const { told, listen } = historyIs("complete");
+  const { linked } = await show(storeName, { platform, listen });
+  const other = await linked;
+  await isHeld.promise;
+  const { key, token } = decodeReceivingRecord((await storedSecrets(storeName)).get("link/receiving")!);
+  const sending = [...(await storedSecrets("ann"))].find(([name]) => name.startsWith("link/sending/"));
+  assert.deepEqual(sending && decodeSendingRecord(sending[1]).key, key);
+  for (const name of ["ann", storeName]) assert.ok(filesWith(key, name) > 0);
+  goOn.resolve();
+  await told;
+  await assertSameHistory(other);
+  await Promise.all([ann.close(), other.close()]);
+  ann = await room.reopen("ann");
+  await ann.connect();
+  await ann.settled();
+  for (const secret of [key, utf8(token)]) assert.equal(filesWith(secret, "ann", storeName), 0);
+});
 
 test("LNK-21: chunks that are replayed, reordered or changed are refused, and a cut history is not complete", async () => {
   const meddler = meddle();

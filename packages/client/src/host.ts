@@ -59,7 +59,10 @@ export interface ClientEvents {
   readonly "join-request": JoinRequestEvent;
   /** Somebody acts for this account without this device's knowing, or the server hides whether they do. */
   readonly "identity-alarm": IdentityAlarm;
-  /** The history of the device that linked this one comes. `lost`: the rest of it does not, since it took too long. */
+  /**
+   * The history of the device that linked this one comes, so many messages until now, over restarts too. `lost`: the rest
+   * of it does not, since it took too long.
+   */
   readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
   /** The backup was turned on or off, went on, or something is wrong with it. */
   readonly backup: BackupStatus;

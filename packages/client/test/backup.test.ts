@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { aeadSeal, generateSigningKey } from "@portcullis/crypto";
+import { aeadSeal, generateSigningKey, hkdfSha256, sha256 } from "@portcullis/crypto";
 import { accountIdOf } from "@portcullis/ledger/identity";
 import {
   asAccountId,
   asConversationId,
   asDeviceId,
   asMessageId,
+  decodeCbor,
   encodeCbor,
   padmeLength,
   PortcullisError,
   toHex,
+  utf8,
+  type CborValue,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import { openRecovery, recoveryKeys } from "../src/account/recovery-blob.ts";
@@ -97,6 +100,52 @@ test("BKP-03, BKP-04: what a backup is made of is decoded from its one encoding"
   assertDecoder(segment.settings, decodeSettings, encodeSettings);
 });
 
+test("BKP-03, BKP-04: of another version, or with a field of another size, nothing is decoded", () => {
+  const short = random(31);
+  const backupKeys = encodeBackupKeys({ keys: [key], recoveryVersion: 3 });
+  const cases: [
+    bytes: Uint8Array,
+    decode: (bytes: Uint8Array) => unknown,
+    wrong: [at: number, CborValue][],
+  ][] = [
+    [encodeBackupSegment(segment), decodeBackupSegment, [[1, short]]],
+    [
+      encodeBackupHead(head),
+      decodeBackupHead,
+      [
+        [1, 0],
+        [2, 0],
+        [3, short],
+      ],
+    ],
+    [backupKeys, decodeBackupKeys, [[1, [short]]]],
+    [
+      encodeBackupRecord(record),
+      decodeBackupRecord,
+      [
+        [1, short],
+        [9, short],
+        [11, short],
+      ],
+    ],
+    [encodePendingSegment(pending), decodePendingSegment, []],
+    [
+      encodeRestoreRecord(restoring),
+      decodeRestoreRecord,
+      [
+        [1, short],
+        [6, short],
+      ],
+    ],
+  ];
+  for (const [bytes, decode, wrong] of cases) {
+    const fields = decodeCbor(bytes, "fields") as CborValue[];
+    decode(encodeCbor(fields));
+    for (const [at, value] of [[0, "portcullis/other/v1"] as const, ...wrong])
+      assert.throws(() => decode(encodeCbor(fields.with(at, value))), PortcullisError, `field ${at}`);
+  }
+});
+
 test("arbitrary bytes are refused with a code", () => {
   const decoders = [
     decodeBackupSegment,
@@ -125,6 +174,20 @@ const elsewhere = {
   "the same keys for another account": { ...keys, accountId: asAccountId(random(32)) },
   "the same keys for another generation": { ...keys, generation: random(16) },
 };
+
+test("BKP-03: what a key becomes is of one account's one generation, and of segments or heads alone", () => {
+  const salt = encodeCbor(["portcullis/backup-salt/v1", accountId, keys.generation]);
+  for (const [made, use] of [
+    [keys.forSegments, "segments"],
+    [keys.forHeads, "heads"],
+  ] as const)
+    assert.deepEqual(
+      made,
+      hkdfSha256({ ikm: key, salt, info: utf8(`portcullis backup ${use}`), length: 32 }),
+    );
+  const { "another account": account, "another generation": generation } = elsewhere;
+  for (const other of [account, generation]) assert.notDeepEqual(other.forSegments, keys.forSegments);
+});
 
 test("BKP-03: a segment opens in its own place of its own account's generation alone, unchanged", () => {
   const sealed = sealSegment(keys, 4, segment, random);
@@ -177,7 +240,9 @@ test("BKP-04: the chain is that of these segments in this order", () => {
   const chain = chainAfter(chainAfter(start, a), b);
   assert.notDeepEqual(chainAfter(chainAfter(start, b), a), chain);
   assert.notDeepEqual(chainAfter(start, b), chain);
-  assert.notDeepEqual(chainStart(elsewhere["another generation"]), start);
+  assert.deepEqual(start, sha256(encodeCbor(["portcullis/backup-chain/v1", accountId, keys.generation])));
+  for (const other of [elsewhere["another generation"], elsewhere["another account"]])
+    assert.notDeepEqual(chainStart(other), start);
 });
 
 test("BKP-01: a recovery blob from before there were backups opens, without a key of one", () => {

@@ -123,14 +123,16 @@ test("LNK-21: a chunk opens in its own place of its own transfer alone, unchange
 });
 
 test("LNK-22: what either side keeps of a transfer is decoded from its one encoding", () => {
-  const begun = { linkId: random(32), key: random(32), to: deviceId, index: 0 };
-  const sending = { ...begun, index: 4, at: { conversationId, beforeSequence: 9 } };
+  const begun = { linkId: random(32), key: random(32), to: deviceId, index: 0, done: [] };
+  const others = [asConversationId(random(32)), asConversationId(random(32))];
+  const sending = { ...begun, index: 4, at: { conversationId, beforeSequence: 9 }, done: others };
   for (const record of [begun, sending]) {
     assertDecoder(encodeSendingRecord(record), decodeSendingRecord, encodeSendingRecord);
     assert.deepEqual(decodeSendingRecord(encodeSendingRecord(record)), record);
   }
-  const receiving = { linkId: random(32), key: random(32), token: "abc", index: 2 };
+  const receiving = { linkId: random(32), key: random(32), token: "abc", index: 2, messages: 70 };
   assertDecoder(encodeReceivingRecord(receiving), decodeReceivingRecord, encodeReceivingRecord);
+  assert.deepEqual(decodeReceivingRecord(encodeReceivingRecord(receiving)), receiving);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       for (const decode of [decodeHistoryChunk, decodeSendingRecord, decodeReceivingRecord])

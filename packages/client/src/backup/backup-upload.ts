@@ -1,6 +1,7 @@
 import { equalBytes, toBase64Url } from "@portcullis/protocol";
 import { encodeConversationRecord } from "../conversation/conversation-record.ts";
 import { ClientError } from "../errors.ts";
+import { isRefusal } from "../server/server-api.ts";
 import type { Settings } from "../settings.ts";
 import type { ArrivedMessage, ClientStore, StoredMessage } from "../store.ts";
 import { sealHead } from "./backup-head.ts";
@@ -54,8 +55,18 @@ export class BackupUpload {
         if (kept.record.segments < (1 + SPARE_TIMES) * kept.record.base + pace.spareSegments) return;
         await this.renew();
       }
-      await this.#send();
+      try {
+        await this.#send();
+      } catch (error) {
+        if (!isRefusal(error, "BACKUP_FULL") || !this.#isLoose(kept.record)) throw error;
+        await this.renew();
+      }
     }
+  }
+
+  /** What it holds would go into fewer segments. */
+  #isLoose({ replaces, segments, base }: BackupRecord): boolean {
+    return !replaces && segments >= base + this.#parts.pace.spareSegments;
   }
 
   /** Begins another generation, which takes the place of what stands once everything is in it. */

@@ -49,7 +49,6 @@ export class HistoryTransfer {
   #receiving: ReceivingRecord | undefined;
   #waitMs = FIRST_WAIT_MS;
   #waiting = false;
-  #received = 0;
 
   constructor(
     host: TransferHost,
@@ -69,7 +68,7 @@ export class HistoryTransfer {
     const name = SENDING + toBase64Url(linkId);
     const begun = this.#sending.get(name);
     if (begun !== undefined) return begun.key;
-    const record = { linkId, key: this.#host.random(32), to, index: 0 };
+    const record = { linkId, key: this.#host.random(32), to, index: 0, done: [] };
     await this.#host.write([{ put: "secret", name, value: encodeSendingRecord(record) }]);
     this.#sending.set(name, record);
     return record.key;
@@ -104,21 +103,26 @@ export class HistoryTransfer {
   }
 
   async #send(name: string, begun: SendingRecord): Promise<void> {
-    let record: SendingRecord | undefined = begun;
+    let record = begun;
+    const keep = async (next: SendingRecord): Promise<void> => {
+      await this.#host.write([{ put: "secret", name, value: encodeSendingRecord(next) }]);
+      this.#sending.set(name, next);
+      record = next;
+    };
     try {
-      while (record !== undefined && this.#host.ready) {
-        const next = await this.#nextChunk(record);
-        if (next === undefined) return;
-        const { linkId } = record;
-        const chunk = sealChunk(record, next.chunk, this.#host.random);
-        await new LinkMailbox(this.#api, linkId).putChunk(this.#host.account, record.index, chunk);
-        record = next.at && { ...record, index: record.index + 1, at: next.at };
-        if (record === undefined) break;
-        await this.#host.write([{ put: "secret", name, value: encodeSendingRecord(record) }]);
-        this.#sending.set(name, record);
+      for (;;) {
+        if (!this.#host.ready) return;
+        if (record.at === undefined) {
+          const next = this.#nextConversation(record);
+          if (next === "later") return;
+          if (next === undefined) break;
+          // Kept before the chunk leaves: the first one at an index stays, so it must be this conversation's again.
+          await keep({ ...record, at: { conversationId: next.id, beforeSequence: Number.MAX_SAFE_INTEGER } });
+        }
+        await keep(await this.#sendNext(record));
         this.#waitMs = FIRST_WAIT_MS;
       }
-      if (record !== undefined) return;
+      await this.#put(record, { messages: [] });
     } catch (error) {
       if (isRefusal(error, "LINK_FULL")) return;
       // The mailbox is closed: the new device has all of it, or has given up.
@@ -128,31 +132,40 @@ export class HistoryTransfer {
     this.#sending.delete(name);
   }
 
-  /** Undefined: not yet, since the new device is not in the conversation. Without `at` it is the last one. */
-  async #nextChunk({
-    to,
-    at,
-  }: SendingRecord): Promise<{ chunk: HistoryChunk; at: SendingRecord["at"] } | undefined> {
-    const conversation = [...this.#host.conversations.values()]
+  /** One that the new device can take; `later` when none is left but those that it is still to join. */
+  #nextConversation({ to, done }: SendingRecord): Conversation | "later" | undefined {
+    const left = [...this.#host.conversations.values()]
       .filter(({ record }) => record !== undefined && record.condition !== "creating")
-      .toSorted((a, b) => compareBytes(a.id, b.id))
-      .find(
-        ({ id }) =>
-          at === undefined || compareBytes(id, at.conversationId) >= (at.beforeSequence > 0 ? 0 : 1),
-      );
-    if (conversation === undefined) return { chunk: { messages: [] }, at: undefined };
-    const { id: conversationId, record } = conversation;
-    const isSame = at !== undefined && equalBytes(at.conversationId, conversationId);
-    const isOpen = record?.condition === "open";
-    const members = conversation.epoch?.group.members ?? [];
-    if (isOpen && !members.some(({ deviceId }) => equalBytes(deviceId, to))) return undefined;
+      .filter(({ id }) => !done.some((one) => equalBytes(one, id)))
+      .toSorted((a, b) => compareBytes(a.id, b.id));
+    const isTakenBy = ({ record, epoch }: Conversation): boolean =>
+      record?.condition !== "open" ||
+      epoch?.group.members.some(({ deviceId }) => equalBytes(deviceId, to)) === true;
+    return left.length === 0 ? undefined : (left.find(isTakenBy) ?? "later");
+  }
+
+  /** Leaves the next chunk of the conversation that is being sent; what is to be kept then. The one without messages ends it. */
+  async #sendNext(sending: SendingRecord): Promise<SendingRecord> {
+    const { at, done, index, ...link } = sending;
+    if (at === undefined) return sending;
+    const { conversationId } = at;
+    const conversation = this.#host.conversation(conversationId);
     // What came before the new device joined is durable then.
     await conversation.drained();
-    const beforeSequence = isSame ? at.beforeSequence : Number.MAX_SAFE_INTEGER;
-    const range = { limit: MESSAGES_PER_CHUNK, beforeSequence };
+    const { record } = conversation;
+    const range = { limit: MESSAGES_PER_CHUNK, beforeSequence: at.beforeSequence };
     const messages = fitting((await this.#store.history(conversationId, range)).toReversed());
-    const chunk = { conversationId, ...(!isOpen && record && { record }), messages };
-    return { chunk, at: { conversationId, beforeSequence: messages.at(-1)?.sequence ?? 0 } };
+    const isOver = record?.condition !== "open";
+    await this.#put(sending, { conversationId, ...(isOver && record && { record }), messages });
+    const beforeSequence = messages.at(-1)?.sequence;
+    const next = { ...link, index: index + 1 };
+    if (beforeSequence === undefined) return { ...next, done: [...done, conversationId] };
+    return { ...next, at: { conversationId, beforeSequence }, done };
+  }
+
+  async #put(record: SendingRecord, chunk: HistoryChunk): Promise<void> {
+    const sealed = sealChunk(record, chunk, this.#host.random);
+    await new LinkMailbox(this.#api, record.linkId).putChunk(this.#host.account, record.index, sealed);
   }
 
   async #receive(): Promise<void> {
@@ -165,21 +178,24 @@ export class HistoryTransfer {
         sealed = await mailbox.takeChunk(token, index);
       } catch (error) {
         if (!isRefusal(error, "LINK_UNKNOWN")) throw error;
-        return this.#end("lost");
+        return this.#end("lost", receiving);
       }
       if (sealed === undefined) return;
       const chunk = openChunk(receiving, sealed);
       if (chunk.conversationId === undefined) {
-        await this.#end("complete");
+        await this.#end("complete", receiving);
         await mailbox.close(token).catch(() => undefined);
         return;
       }
-      if (!(await this.#take(chunk, { ...receiving, index: index + 1 }))) return;
+      if (!(await this.#take(chunk, receiving))) return;
     }
   }
 
   /** False when this device is still to join the conversation; what comes after that it gets by itself. */
-  async #take({ conversationId, record, messages }: HistoryChunk, next: ReceivingRecord): Promise<boolean> {
+  async #take(
+    { conversationId, record, messages }: HistoryChunk,
+    receiving: ReceivingRecord,
+  ): Promise<boolean> {
     if (conversationId === undefined) return false;
     const conversation = this.#host.conversation(conversationId);
     if (record !== undefined) await conversation.adopt(record);
@@ -187,21 +203,22 @@ export class HistoryTransfer {
     const isOver = conversation.record.condition !== "open";
     const upTo = isOver ? Number.MAX_SAFE_INTEGER : conversation.cursor;
     const before = messages.filter(({ sequence }) => sequence <= upTo);
+    const { index, messages: count } = receiving;
+    const next = { ...receiving, index: index + 1, messages: count + before.length };
     await this.#host.write([
       ...before.map((message) => ({ put: "message" as const, message, unlessThere: true as const })),
       { put: "secret", name: RECEIVING, value: encodeReceivingRecord(next) },
     ]);
     this.#receiving = next;
     this.#waitMs = FIRST_WAIT_MS;
-    this.#received += before.length;
-    this.#host.events.emit("history", { state: "partial", messages: this.#received });
+    this.#host.events.emit("history", { state: "partial", messages: next.messages });
     return true;
   }
 
-  async #end(state: "complete" | "lost"): Promise<void> {
+  async #end(state: "complete" | "lost", { messages }: ReceivingRecord): Promise<void> {
     await this.#host.write([{ erase: "secret", name: RECEIVING }]);
     this.#receiving = undefined;
-    this.#host.events.emit("history", { state, messages: this.#received });
+    this.#host.events.emit("history", { state, messages });
   }
 }
 

@@ -75,7 +75,7 @@ export async function joinAccount(input: LinkInput): Promise<TrustConfig> {
   }
   const joined = await verifiedAccount(answer, record, input);
   const { token } = record;
-  const receiving = { linkId: mailboxOf(code), key: answer.historyKey, token, index: 0 };
+  const receiving = { linkId: mailboxOf(code), key: answer.historyKey, token, index: 0, messages: 0 };
   await store.write([
     { put: "account", value: encodeAccountRecord(joined) },
     { put: "secret", name: TRUST, value: encodeTrust(answer.trust) },

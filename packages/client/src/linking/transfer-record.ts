@@ -19,8 +19,10 @@ export interface SendingRecord {
   readonly to: DeviceId;
   /** Of the next chunk. */
   readonly index: number;
-  /** The conversation that is being sent, down to this place in it. Absent before the first. */
+  /** The conversation that is being sent, down to this place in it. Absent between two of them. */
   readonly at?: { readonly conversationId: ConversationId; readonly beforeSequence: number };
+  /** Those of which everything was sent. */
+  readonly done: readonly ConversationId[];
 }
 
 /** How far a new device has got the history. Secret. */
@@ -30,16 +32,19 @@ export interface ReceivingRecord {
   /** The mailbox's. */
   readonly token: string;
   readonly index: number;
+  /** So many messages have come. */
+  readonly messages: number;
 }
 
-export function encodeSendingRecord({ linkId, key, to, index, at }: SendingRecord): Uint8Array {
-  return encodeCbor([SENDING, linkId, key, to, index, at?.conversationId ?? null, at?.beforeSequence ?? 0]);
+export function encodeSendingRecord({ linkId, key, to, index, at, done }: SendingRecord): Uint8Array {
+  const place = [at?.conversationId ?? null, at?.beforeSequence ?? 0];
+  return encodeCbor([SENDING, linkId, key, to, index, ...place, [...done]]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeSendingRecord(bytes: Uint8Array): SendingRecord {
   const what = "record of a history that is sent";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 7);
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 8);
   reader.constant(SENDING);
   const record = {
     linkId: reader.bytes(32),
@@ -49,20 +54,29 @@ export function decodeSendingRecord(bytes: Uint8Array): SendingRecord {
   };
   const conversationId = reader.optionalBytes(32);
   const beforeSequence = reader.integer();
+  const done = reader.list((value) => asConversationId(new FieldReader([value], what, 1).bytes()));
   return {
     ...record,
     ...(conversationId && { at: { conversationId: asConversationId(conversationId), beforeSequence } }),
+    done,
   };
 }
 
-export function encodeReceivingRecord({ linkId, key, token, index }: ReceivingRecord): Uint8Array {
-  return encodeCbor([RECEIVING, linkId, key, token, index]);
+export function encodeReceivingRecord(record: ReceivingRecord): Uint8Array {
+  const { linkId, key, token, index, messages } = record;
+  return encodeCbor([RECEIVING, linkId, key, token, index, messages]);
 }
 
 /** @throws ProtocolError DECODE_* */
 export function decodeReceivingRecord(bytes: Uint8Array): ReceivingRecord {
   const what = "record of a history that comes";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 5);
+  const reader = new FieldReader(decodeCbor(bytes, what), what, 6);
   reader.constant(RECEIVING);
-  return { linkId: reader.bytes(32), key: reader.bytes(32), token: reader.text(), index: reader.integer() };
+  return {
+    linkId: reader.bytes(32),
+    key: reader.bytes(32),
+    token: reader.text(),
+    index: reader.integer(),
+    messages: reader.integer(),
+  };
 }
