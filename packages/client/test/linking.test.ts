@@ -7,6 +7,7 @@ import {
   asConversationId,
   asDeviceId,
   asMessageId,
+  encodeCbor,
   PortcullisError,
 } from "@portcullis/protocol";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
@@ -133,6 +134,19 @@ test("LNK-22: what either side keeps of a transfer is decoded from its one encod
   const receiving = { linkId: random(32), key: random(32), token: "abc", index: 2, messages: 70 };
   assertDecoder(encodeReceivingRecord(receiving), decodeReceivingRecord, encodeReceivingRecord);
   assert.deepEqual(decodeReceivingRecord(encodeReceivingRecord(receiving)), receiving);
+  // As the first versions wrote them.
+  const { linkId, key, to, index, at } = sending;
+  const [sent, come] = ["portcullis/client-history-sending/v1", "portcullis/client-history-receiving/v1"];
+  assert.deepEqual(
+    decodeSendingRecord(encodeCbor([sent, linkId, key, to, index, at.conversationId, at.beforeSequence])),
+    { ...sending, done: [] },
+  );
+  assert.deepEqual(decodeReceivingRecord(encodeCbor([come, linkId, key, "abc", 2])), {
+    ...receiving,
+    linkId,
+    key,
+    messages: 0,
+  });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       for (const decode of [decodeHistoryChunk, decodeSendingRecord, decodeReceivingRecord])

@@ -8,8 +8,11 @@ import {
   type DeviceId,
 } from "@portcullis/protocol";
 
-const SENDING = "portcullis/client-history-sending/v1";
-const RECEIVING = "portcullis/client-history-receiving/v1";
+const SENDING = "portcullis/client-history-sending/v2";
+const RECEIVING = "portcullis/client-history-receiving/v2";
+/** Without what is done and without what has come: still read, and then all is sent again and the count begins anew. */
+const SENDING_V1 = "portcullis/client-history-sending/v1";
+const RECEIVING_V1 = "portcullis/client-history-receiving/v1";
 
 /** How far this device has sent its history to one that it linked. Secret. */
 export interface SendingRecord {
@@ -44,8 +47,7 @@ export function encodeSendingRecord({ linkId, key, to, index, at, done }: Sendin
 /** @throws ProtocolError DECODE_* */
 export function decodeSendingRecord(bytes: Uint8Array): SendingRecord {
   const what = "record of a history that is sent";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 8);
-  reader.constant(SENDING);
+  const { reader, isFirst } = open(bytes, what, { current: SENDING, first: SENDING_V1, fields: 8 });
   const record = {
     linkId: reader.bytes(32),
     key: reader.bytes(32),
@@ -54,7 +56,9 @@ export function decodeSendingRecord(bytes: Uint8Array): SendingRecord {
   };
   const conversationId = reader.optionalBytes(32);
   const beforeSequence = reader.integer();
-  const done = reader.list((value) => asConversationId(new FieldReader([value], what, 1).bytes()));
+  const done = isFirst
+    ? []
+    : reader.list((value) => asConversationId(new FieldReader([value], what, 1).bytes()));
   return {
     ...record,
     ...(conversationId && { at: { conversationId: asConversationId(conversationId), beforeSequence } }),
@@ -70,13 +74,25 @@ export function encodeReceivingRecord(record: ReceivingRecord): Uint8Array {
 /** @throws ProtocolError DECODE_* */
 export function decodeReceivingRecord(bytes: Uint8Array): ReceivingRecord {
   const what = "record of a history that comes";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 6);
-  reader.constant(RECEIVING);
+  const { reader, isFirst } = open(bytes, what, { current: RECEIVING, first: RECEIVING_V1, fields: 6 });
   return {
     linkId: reader.bytes(32),
     key: reader.bytes(32),
     token: reader.text(),
     index: reader.integer(),
-    messages: reader.integer(),
+    messages: isFirst ? 0 : reader.integer(),
   };
+}
+
+/** The record's reader behind its name; that of the first form has one field less. */
+function open(
+  bytes: Uint8Array,
+  what: string,
+  { current, first, fields }: { current: string; first: string; fields: number },
+): { reader: FieldReader; isFirst: boolean } {
+  const value = decodeCbor(bytes, what);
+  const isFirst = Array.isArray(value) && value[0] === first;
+  const reader = new FieldReader(value, what, isFirst ? fields - 1 : fields);
+  reader.constant(isFirst ? first : current);
+  return { reader, isFirst };
 }
