@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { PortcullisClient } from "@portcullis/client";
-import type { ConversationId, Item, ServerFrame } from "@portcullis/protocol";
+import { ClientError, type PortcullisClient } from "@portcullis/client";
+import { equalBytes, type ConversationId, type Item, type ServerFrame } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { inTime, meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
@@ -166,4 +166,51 @@ test("CLT-14: a server that puts an old Commit in the place of the next one free
   await ann.removeMembers(id, [cem.accountId]);
   const { code, committer } = await frozen;
   assert.deepEqual([code, committer.deviceId], ["MLS_EPOCH", ann.deviceId]);
+});
+
+/** Withholds what the server says of this conversation, answers and items, until the connection after an answer. */
+function silentAbout(id: ConversationId): (frame: ServerFrame) => readonly ServerFrame[] {
+  let hasAnswered = false;
+  let isOver = false;
+  return (frame) => {
+    isOver ||= frame.type === "ready" && hasAnswered;
+    if (isOver || !("conversationId" in frame) || !equalBytes(frame.conversationId, id)) return [frame];
+    hasAnswered ||= frame.type === "accepted";
+    return [];
+  };
+}
+
+/** Why the connection breaks next. */
+async function nextBreak(client: PortcullisClient): Promise<unknown> {
+  for (;;) {
+    const { state, reason } = await nextEvent(client, "connection");
+    if (state === "down") return reason;
+  }
+}
+
+test("CLT-45: an answer that never comes is asked for over a new connection, and what was sent is there once", async () => {
+  const silent = meddle();
+  const dee = await room.join("dee", { platform: silent.platform, answerMs: 2000 });
+  const id = await dee.createConversation({ class: "recorded", members: [ann.accountId] });
+  const other = await ann.createConversation({ class: "sealed", members: [dee.accountId] });
+  await Promise.all([ann.waitForConversation(id), dee.waitForConversation(other)]);
+  const requests: Record<string, () => Promise<unknown>> = {
+    message: () => dee.send(id, { text: "said once" }),
+    commit: () => dee.addMembers(id, [cem.accountId]),
+  };
+  for (const [name, request] of Object.entries(requests)) {
+    await dee.idle();
+    silent.arrivals = silentAbout(id);
+    const reason = nextBreak(dee);
+    const requested = request();
+    const { sequence } = await ann.send(other, { text: `while the server says nothing of a ${name}` });
+    await dee.caughtUp(other, sequence);
+    assert.deepEqual(await reason, new ClientError("CLIENT_SERVER_SILENT"));
+    await requested;
+  }
+  await cem.waitForConversation(id);
+  const { sequence } = await dee.send(id, { text: "and on" });
+  await Promise.all([ann, dee].map((client) => client.caughtUp(id, sequence)));
+  for (const client of [ann, dee]) assert.deepEqual(await textsOf(client, id), ["said once", "and on"]);
+  assert.equal(ann.state(id).members.length, 3);
 });

@@ -72,6 +72,7 @@ export interface ClientSetting {
   readonly keyPackages: number;
   readonly logProofMs: number;
   readonly joinTurnMs: number;
+  readonly answerMs: number;
   readonly warming: Warming;
   readonly backup: Partial<BackupPace>;
 }

@@ -30,6 +30,7 @@ import { OwnJoinRequests } from "./joining/own-join-requests.ts";
 import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { decodeOutboxEntry } from "./outbox/outbox-entry.ts";
 import type { Platform } from "./platform.ts";
+import { Answers } from "./server/answers.ts";
 import { Connection } from "./server/connection.ts";
 import { Provider, type TrustConfig } from "./server/provider.ts";
 import type { ServerApi } from "./server/server-api.ts";
@@ -57,6 +58,8 @@ export interface SessionOptions {
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds. */
   readonly logProofMs: number;
   readonly joinTurnMs: number;
+  /** A server that has not answered for so long is asked again over a new connection. Milliseconds. */
+  readonly answerMs: number;
   readonly warming: Warming;
   readonly backup: BackupPace;
 }
@@ -90,10 +93,9 @@ export class DeviceSession implements Host {
   readonly #options: SessionOptions;
   #account: AccountRecord;
   readonly #timers = new Timers();
-  readonly #answers = new Map<number, (answer: Answer) => void>();
+  readonly #answers: Answers;
   readonly #connected = Promise.withResolvers<void>();
   #connection: Connection | undefined;
-  #requests = 0;
   #place: number;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped: Error | undefined;
@@ -119,6 +121,7 @@ export class DeviceSession implements Host {
       validateMember: (leaf) => this.devices.verify(leaf),
     });
     this.#connected.promise.catch(() => undefined);
+    this.#answers = new Answers(this, options.answerMs);
     this.#place = Math.max(0, ...state.outbox.map(({ order }) => order));
     this.joinRequests = new OwnJoinRequests(this, api, state.secrets);
     this.claims = new KeyPackageClaims(this, api);
@@ -196,9 +199,7 @@ export class DeviceSession implements Host {
 
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void {
     if (!this.ready) return;
-    const requestId = ++this.#requests;
-    this.#answers.set(requestId, onAnswer);
-    this.#connection?.send(make(requestId));
+    this.#connection?.send(make(this.#answers.expect(onAnswer)));
   }
 
   tell(frame: ClientFrame): void {
@@ -328,12 +329,9 @@ export class DeviceSession implements Host {
         this.conversation(frame.conversationId).join(frame);
         break;
       case "accepted":
-      case "rejected": {
-        const onAnswer = this.#answers.get(frame.requestId);
-        this.#answers.delete(frame.requestId);
-        onAnswer?.(frame);
+      case "rejected":
+        this.#answers.take(frame);
         break;
-      }
       case "join-requests":
         this.#doorkeeper.look(this.conversations.get(toBase64Url(frame.conversationId)));
         this.joinRequests.look(frame.conversationId);

@@ -65,6 +65,7 @@ export const clientErrors = {
   CLIENT_SAFETY_CODE_OTHER: "The safety code is that of another account than the one that is meant.",
   CLIENT_SAFETY_CODE_OWN: "The safety code was made for somebody else's account.",
   CLIENT_SERVER_REFUSED: "The server refused the request.",
+  CLIENT_SERVER_SILENT: "The server has not answered in time; it is asked again over a new connection.",
   CLIENT_SERVER_UNREACHABLE: "The server cannot be reached or answers with something else than its API.",
   CLIENT_SETTING: "The setting's name or value is too long, or the settings are too many.",
   CLIENT_STATE_LINK: "The conversation's state changes a link by which others join, or invents one.",

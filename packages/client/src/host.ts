@@ -109,7 +109,7 @@ export interface Host {
   readonly warming: Warming;
   /** Durable when it resolves; when it fails the client stops. */
   write(changes: readonly StoreChange[]): Promise<void>;
-  /** Sends a frame that has an answer; the answer is lost when the connection breaks. */
+  /** Sends a frame that has an answer; the answer is lost when the connection breaks, as it does when none comes in time. */
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void;
   tell(frame: ClientFrame): void;
   /** A KeyPackage was used: fresh ones are published when there are few. */

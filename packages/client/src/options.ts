@@ -12,6 +12,7 @@ const GATHER_MS = 50;
 const OWN_ENTRY_MS = 600_000;
 const LOG_PROOF_MS = 1000;
 const JOIN_TURN_MS = 2000;
+const ANSWER_MS = 30_000;
 /** Below that a Commit without keys on the tree is less than 2 KB. */
 const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
@@ -37,6 +38,8 @@ export interface ClientOptions {
   readonly logProofMs?: number;
   /** So much later than the one before it each device that may looks who asks to join. Milliseconds; 2000 by default. */
   readonly joinTurnMs?: number;
+  /** A server that has not answered for so long is asked again over a new connection. Milliseconds; 30,000 by default. */
+  readonly answerMs?: number;
   /** When devices commit once after they were added, so that Commits become small. */
   readonly warming?: Warming;
   /** When the backup goes on, where there is one; some of it is enough. */
@@ -62,8 +65,8 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
-  const { joinTurnMs = JOIN_TURN_MS } = options;
+  const { joinTurnMs = JOIN_TURN_MS, answerMs = ANSWER_MS } = options;
   const backup = { ...BACKUP_PACE, ...options.backup };
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, warming, backup };
+  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, answerMs, warming, backup };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }
