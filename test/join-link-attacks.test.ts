@@ -198,7 +198,7 @@ test("GRP-24: a link that says another class than the conversation is of leads n
     uses: 1,
     admitted: [],
   };
-  await changeState(mallory, conversationOf(id), (state) => changed(state, { links: [link] }));
+  await changeState(mallory, conversationOf(id), { link, drops: [] });
   await level(id);
   assert.deepEqual(ann.joinLinks(id)[0]?.linkId, linkIdOf(publicKey));
   const refused = nextEvent(cem, "refused");

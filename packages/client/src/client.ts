@@ -21,8 +21,8 @@ import {
 } from "./conversation/conversation-state.ts";
 import type { Conversation } from "./conversation/conversation.ts";
 import { addAccounts, createConversation, type NewConversation } from "./conversation/creation.ts";
-import { changeRole, changeState } from "./conversation/state-changes.ts";
-import { changed, type StateChange } from "./conversation/state-rules.ts";
+import { changeState } from "./conversation/state-changes.ts";
+import type { WantedChange } from "./conversation/wanted-change.ts";
 import { DeviceSession, type SessionOptions } from "./device-session.ts";
 import { ClientError } from "./errors.ts";
 import type { ClientEvents, Counters } from "./host.ts";
@@ -259,8 +259,8 @@ export class PortcullisClient {
    * Resolves when the role counts. One that is taken away counts no more from the next epoch on, which this begins.
    * @throws ClientError CLIENT_STATE_ROLE, CLIENT_STATE_MEMBER, CLIENT_STATE_OWNERLESS
    */
-  async setRole(conversationId: ConversationId, accountId: AccountId, role: Role): Promise<void> {
-    await changeRole(this.#session, this.#open(conversationId), { accountId, role });
+  setRole(conversationId: ConversationId, accountId: AccountId, role: Role): Promise<void> {
+    return this.#setState(conversationId, { accountId, role });
   }
 
   /**
@@ -397,7 +397,7 @@ export class PortcullisClient {
     return demandOpen(this.#session.conversations.get(toBase64Url(conversationId)));
   }
 
-  async #setState(conversationId: ConversationId, change: StateChange): Promise<void> {
-    await changeState(this.#session, this.#open(conversationId), (state) => changed(state, change));
+  async #setState(conversationId: ConversationId, change: WantedChange): Promise<void> {
+    await changeState(this.#session, this.#open(conversationId), change);
   }
 }

@@ -36,6 +36,8 @@ export interface ClientEvents {
   readonly frozen: { readonly conversationId: ConversationId } & Freeze;
   /** Name, picture or roles changed, or somebody said that it leaves. */
   readonly state: { readonly conversationId: ConversationId };
+  /** A change of this device's that came too late may not be made any more, or cannot be: it has not been. */
+  readonly "change-refused": { readonly conversationId: ConversationId; readonly code: string };
   /** This device was removed. */
   readonly left: { readonly conversationId: ConversationId };
   /** A message failed a check and is not shown. */

@@ -12,6 +12,7 @@ import {
   PortcullisError,
   type CborValue,
 } from "@portcullis/protocol";
+import { joinLinkFields } from "@portcullis/protocol/content";
 import { assertDecoder, seededRandom } from "@portcullis/testkit";
 import {
   decodeAccountRecord,
@@ -30,6 +31,11 @@ import {
 } from "../src/joining/join-request-record.ts";
 import { decodeLeafRow, encodeLeafRow } from "../src/conversation/leaf-row.ts";
 import { roleOf } from "../src/conversation/state-rules.ts";
+import {
+  readWantedChange,
+  wantedChangeFields,
+  type WantedChange,
+} from "../src/conversation/wanted-change.ts";
 import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from "../src/outbox/outbox-entry.ts";
 
 const random = seededRandom("stored records");
@@ -173,6 +179,57 @@ const devices: OutboxEntry = {
     removeDevices: [device],
   },
 };
+
+const changes: Record<string, WantedChange> = {
+  name: { name: "Capcom" },
+  picture: { picture: random(20) },
+  "no picture": { picture: undefined },
+  role: { accountId: device.accountId, role: "member" },
+  leave: { leave: device.accountId },
+  "a link instead of others": { link: revoking.shared.revoked![0]!, drops: [random(16), random(16)] },
+  "a link less": { drops: [random(16)] },
+  repeats: { repeats: true },
+};
+for (const [name, change] of Object.entries(changes))
+  test(`GRP-14: a change of the state is kept with its message in one encoding: ${name}`, () => {
+    const intent = { kind: "message" as const, applicationData: random(40), frankingTag: random(32), change };
+    for (const entry of [
+      { ...message, intent },
+      { ...about, intent },
+    ]) {
+      assertDecoder(encodeOutboxEntry(entry), decodeOutboxEntry, encodeOutboxEntry);
+      assert.deepEqual(decodeOutboxEntry(encodeOutboxEntry(entry)), entry);
+    }
+  });
+
+test("GRP-14: a change with two fresh links, or with what is no link's id, is refused", () => {
+  const [one] = revoking.shared.revoked!;
+  const two = { ...one!, publicKey: random(32) };
+  for (const [links, drops] of [
+    [joinLinkFields([one!, two]), []],
+    [[], [random(15)]],
+    [[], [3]],
+  ])
+    assert.throws(() => readWantedChange(["links", links!, drops!]), { name: "ProtocolError" });
+});
+
+test("GRP-14: whatever is wanted comes back as it was", () => {
+  const accountId = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(asAccountId);
+  const wanted: fc.Arbitrary<WantedChange> = fc.oneof(
+    fc.string({ unit: "grapheme", maxLength: 20 }).map((name) => ({ name })),
+    fc.option(fc.uint8Array(), { nil: undefined }).map((picture) => ({ picture })),
+    fc.record({ accountId, role: fc.constantFrom("owner", "admin", "member") }, { noNullPrototype: true }),
+    accountId.map((leave) => ({ leave })),
+    fc.array(fc.uint8Array({ minLength: 16, maxLength: 16 }), { maxLength: 8 }).map((drops) => ({ drops })),
+  );
+  fc.assert(
+    fc.property(wanted, (change) => {
+      const bytes = encodeCbor(wantedChangeFields(change));
+      assert.deepEqual(readWantedChange(decodeCbor(bytes, "change")), change);
+    }),
+    { numRuns: 50 },
+  );
+});
 
 for (const [name, entry] of Object.entries({
   message,

@@ -1,7 +1,8 @@
 import { frankingTag } from "@portcullis/access";
-import { accountUri, conversationUri } from "@portcullis/protocol";
+import { accountUri, conversationUri, type ConversationId } from "@portcullis/protocol";
 import { encodeMimiContent, type MimiContent } from "@portcullis/protocol/content";
 import type { Host } from "../host.ts";
+import type { MessageIntent } from "../outbox/outbox-entry.ts";
 import type { Accepted } from "../outbox/outbox-held.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -14,10 +15,19 @@ export interface ContentBase {
 
 /** Sends what `compose` makes of the salt and the URIs that every content has. */
 export function sendContent(
-  { account, random }: Host,
+  host: Host,
   { id, outbox }: Conversation,
   compose: (base: ContentBase) => MimiContent,
 ): Promise<Accepted> {
+  return outbox.add(contentIntent(host, id, compose));
+}
+
+/** The same, for the outbox. */
+export function contentIntent(
+  { account, random }: Host,
+  id: ConversationId,
+  compose: (base: ContentBase) => MimiContent,
+): MessageIntent {
   const content = compose({
     salt: random(16),
     senderUri: accountUri(account.provider, account.accountId),
@@ -25,5 +35,5 @@ export function sendContent(
   });
   const applicationData = encodeMimiContent(content);
   const tag = frankingTag(content.salt, applicationData);
-  return outbox.add({ kind: "message", applicationData, frankingTag: tag });
+  return { kind: "message", applicationData, frankingTag: tag };
 }

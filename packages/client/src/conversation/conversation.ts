@@ -24,7 +24,7 @@ import { MessageIntake } from "./message-intake.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
-import { removeLeaving, repeatState } from "./state-changes.ts";
+import { removeLeaving, repeatState, settleChange } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { warmIntent, warmPath } from "./warm-path.ts";
 import { Watchers } from "./watchers.ts";
@@ -178,12 +178,7 @@ export class Conversation {
   #takeState(item: Item, state: SharedState, batch: Batch): void {
     const [states, record] = [this.#states, this.#record];
     if (states === undefined || record === undefined) return;
-    try {
-      states.take(item.senderAccountId, state, this.#epoch?.group.members ?? []);
-    } catch (error) {
-      if (isSameDevice(senderOf(item), this.#host.account)) states.noteLate(item.sequence);
-      throw error;
-    }
+    states.take(item.senderAccountId, state, this.#epoch?.group.members ?? []);
     this.#setRecord(batch, record);
     const { id: conversationId } = this;
     batch.afterwards(() => this.#host.events.emit("state", { conversationId }));
@@ -283,7 +278,7 @@ export class Conversation {
     if (epoch === undefined || this.sendingEpoch === undefined) return false;
     const own = isSameDevice(senderOf(item), this.#host.account);
     if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
-    if (own) this.#intake.confirm(item, this.outbox.confirm(item), batch);
+    if (own) this.#confirm(item, batch);
     else if (!(await this.#intake.open(epoch, item, batch))) return true;
     this.#latestMs = Math.max(this.#latestMs, item.acceptedAtMs);
     if (epoch.advance(bucketStartAt(item.acceptedAtMs, this.#host.provider.bucketSeconds)))
@@ -291,19 +286,27 @@ export class Conversation {
     return true;
   }
 
+  #confirm(item: Item, batch: Batch): void {
+    const confirmed = this.outbox.confirm(item);
+    const before = this.#states?.state;
+    this.#intake.confirm(item, confirmed, batch);
+    if (confirmed === undefined || before === undefined) return;
+    settleChange(this.#host, this, { item, confirmed, before }, batch);
+  }
+
   async #merge(item: Item, batch: Batch): Promise<boolean> {
     const taken = this.outbox.takeCommit(item);
     if (taken === undefined || this.#epoch === undefined)
       return this.#freeze(item, "CLIENT_COMMIT_LOST", batch);
     const start = await this.#epoch.group.merge(taken.pending);
-    // Whoever was welcomed was told the state from before that.
-    if (taken.attempt.welcomed.length > 0 && this.#states?.isChangedInEpoch === true)
-      batch.afterwards(() => repeatState(this.#host, this));
+    const wasChanged = this.#states?.isChangedInEpoch === true;
     this.#states?.beginEpoch(start.group.members, admittedBy(taken.attempt.message));
     const { startBucket, rosterRoot } = taken.attempt;
     const facts = { startBucket, rosterRoot, startedAtMs: item.acceptedAtMs };
     await this.#begin(batch, { start, facts, condition: "open" });
     batch.add(...taken.changes);
+    // Whoever was welcomed was told the state from before that.
+    if (wasChanged && taken.attempt.welcomed.length > 0) repeatState(this.#host, this, batch);
     return true;
   }
 

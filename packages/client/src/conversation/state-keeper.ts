@@ -33,8 +33,6 @@ export interface KeptState {
 /** The shared state of one conversation as the sequence of its items makes it, the same for every member. */
 export class StateKeeper {
   #kept: KeptState;
-  /** Places of this device's own states that came too late. */
-  readonly #late = new Set<number>();
 
   constructor(kept: KeptState) {
     this.#kept = kept;
@@ -104,16 +102,6 @@ export class StateKeeper {
   /** A Commit was taken in. */
   beginEpoch(members: readonly Member[], admitted: readonly AdmittedAccount[] = []): void {
     this.#kept = beginning(afterCommit(this.#kept.state, members, admitted));
-  }
-
-  /** This device's own state was ordered behind another that follows the same one. */
-  noteLate(sequence: number): void {
-    this.#late.add(sequence);
-  }
-
-  /** Whether this device's state at that place of the sequence came too late. Asked once. */
-  wasLate(sequence: number): boolean {
-    return this.#late.delete(sequence);
   }
 }
 

@@ -16,8 +16,9 @@ import {
 } from "@portcullis/protocol";
 import { accountsOf } from "../identity/device-directory.ts";
 import { ClientError } from "../errors.ts";
-import { findLink } from "../joining/join-key.ts";
-import { checkLinks, noteAdmissions, standingLinks } from "./join-rules.ts";
+import { findLink, linkIdOf } from "../joining/join-key.ts";
+import { checkLinks, mayMakeLink, noteAdmissions, standingLinks } from "./join-rules.ts";
+import type { LinkChange, WantedChange } from "./wanted-change.ts";
 
 /** The state with which its creator, who owns it, begins a conversation. @throws ClientError CLIENT_STATE_SIZE */
 export function firstState(creator: AccountId, look: { name: string; picture?: Uint8Array }): SharedState {
@@ -38,21 +39,16 @@ export function isLower(role: Role, than: Role): boolean {
   return rank[role] < rank[than];
 }
 
-/** What a person asks to be changed. */
-export type StateChange =
-  | { readonly name: string }
-  /** Absent: there is no picture any more. */
-  | { readonly picture: Uint8Array | undefined }
-  | { readonly accountId: AccountId; readonly role: Role }
-  | { readonly leave: AccountId }
-  /** All that are to stand. */
-  | { readonly links: readonly JoinLink[] };
-
-/** The state that follows when this is changed. @throws ClientError CLIENT_STATE_SIZE */
-export function changed(state: SharedState, change: StateChange): SharedState {
+/** The state that follows when this is changed. `links`: all that are to stand. @throws ClientError CLIENT_STATE_SIZE, CLIENT_STATE_ROLE, CLIENT_JOIN_LIMIT */
+export function changed(
+  state: SharedState,
+  change: WantedChange | { readonly links: readonly JoinLink[] },
+): SharedState {
+  if ("repeats" in change) return state;
   if ("name" in change) return follow(state, { name: change.name });
   if ("picture" in change) return follow(state, { picture: change.picture });
   if ("links" in change) return follow(state, { links: change.links });
+  if ("drops" in change) return follow(state, { links: linksAfter(state, change) });
   const accountId = "leave" in change ? change.leave : change.accountId;
   const others = without(state.roles, accountId);
   if ("leave" in change)
@@ -62,6 +58,18 @@ export function changed(state: SharedState, change: StateChange): SharedState {
     });
   const { role } = change;
   return follow(state, { roles: role === "member" ? others : [...others, { accountId, role }] });
+}
+
+function linksAfter(state: SharedState, { link, drops }: LinkChange): JoinLink[] {
+  const isKept = ({ publicKey }: JoinLink): boolean =>
+    !drops.some((linkId) => equalBytes(linkIdOf(publicKey), linkId));
+  const kept = (state.links ?? []).filter(isKept);
+  if (link === undefined) return kept;
+  const role = roleOf(state, link.maker);
+  if (!mayMakeLink(role, link)) throw new ClientError("CLIENT_STATE_ROLE", { role });
+  const links = [...kept, link];
+  if (links.length > limits.joinLinks) throw new ClientError("CLIENT_JOIN_LIMIT", { links: links.length });
+  return links;
 }
 
 /** Whether this state is the very one that stands. */
@@ -141,7 +149,10 @@ function rolesByLinks(links: readonly JoinLink[], admitted: readonly AdmittedAcc
 }
 
 /** Whether nothing but the version is another. */
-function hasSameContent({ version: _v, previous: _p, ...state }: SharedState, next: SharedState): boolean {
+export function hasSameContent(
+  { version: _v, previous: _p, ...state }: SharedState,
+  next: SharedState,
+): boolean {
   const { version: _version, previous: _previous, ...content } = next;
   return isSameState({ version: 0, ...state }, { version: 0, ...content });
 }

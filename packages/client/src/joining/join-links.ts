@@ -1,9 +1,7 @@
-import { equalBytes, formatJoinLink, JOIN_SECRET_BYTES, limits } from "@portcullis/protocol";
+import { formatJoinLink, JOIN_SECRET_BYTES, limits } from "@portcullis/protocol";
 import type { JoinLink } from "@portcullis/protocol/content";
 import type { Conversation } from "../conversation/conversation.ts";
-import { mayMakeLink } from "../conversation/join-rules.ts";
 import { changeState } from "../conversation/state-changes.ts";
-import { changed, roleOf } from "../conversation/state-rules.ts";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { findLink, joinKeyOf, linkIdOf } from "./join-key.ts";
@@ -47,13 +45,8 @@ export async function makeJoinLink(
   const { publicKey } = joinKeyOf(text);
   const maker = account.accountId;
   const link: JoinLink = { publicKey, maker, role, expiresAtMs, uses, admitted: [] };
-  await changeState(host, conversation, (state) => {
-    const standing = roleOf(state, maker);
-    if (!mayMakeLink(standing, link)) throw new ClientError("CLIENT_STATE_ROLE", { role: standing });
-    const links = [...(state.links ?? []).filter((one) => isGood(one, clock.now())), link];
-    if (links.length > limits.joinLinks) throw new ClientError("CLIENT_JOIN_LIMIT", { links: links.length });
-    return changed(state, { links });
-  });
+  const useless = (conversation.states?.state.links ?? []).filter((one) => !isGood(one, clock.now()));
+  await changeState(host, conversation, { link, drops: useless.map((one) => linkIdOf(one.publicKey)) });
   return formatJoinLink(text);
 }
 
@@ -73,10 +66,7 @@ export async function revokeJoinLink(
   linkId: Uint8Array,
 ): Promise<void> {
   if (findLink(conversation.states?.state.links ?? [], linkId) === undefined) return;
-  await changeState(host, conversation, (state) => {
-    const links = (state.links ?? []).filter(({ publicKey }) => !equalBytes(linkIdOf(publicKey), linkId));
-    return changed(state, { links });
-  });
+  await changeState(host, conversation, { drops: [linkId] });
 }
 
 function isGood({ expiresAtMs, admitted, uses }: JoinLink, nowMs: number): boolean {

@@ -18,6 +18,8 @@ import {
   type RosterSalt,
 } from "@portcullis/protocol";
 
+import { readWantedChange, wantedChangeFields, type WantedChange } from "../conversation/wanted-change.ts";
+
 const ENTRY = "portcullis/client-outbox/v1";
 const WHAT = "outbox entry";
 
@@ -26,14 +28,18 @@ export interface Addition extends DeviceReference {
   readonly keyPackage: Uint8Array;
 }
 
+export interface MessageIntent {
+  readonly kind: "message";
+  /** MIMI content, unpadded. */
+  readonly applicationData: Uint8Array;
+  readonly frankingTag: Uint8Array;
+  /** The content sets the conversation's state, and when another comes first, this is to be made of that one. */
+  readonly change?: WantedChange;
+}
+
 /** What a person wants; stays the same however often it must be encrypted. */
 export type Intent =
-  | {
-      readonly kind: "message";
-      /** MIMI content, unpadded. */
-      readonly applicationData: Uint8Array;
-      readonly frankingTag: Uint8Array;
-    }
+  | MessageIntent
   | {
       readonly kind: "commit";
       readonly add: readonly Addition[];
@@ -110,7 +116,11 @@ export function decodeOutboxEntry(bytes: Uint8Array): OutboxEntry {
 }
 
 function intentFields(intent: Intent): CborValue {
-  if (intent.kind === "message") return [intent.kind, intent.applicationData, intent.frankingTag];
+  if (intent.kind === "message") {
+    const { kind, applicationData, frankingTag, change } = intent;
+    if (change === undefined) return [kind, applicationData, frankingTag];
+    return ["state", [applicationData, frankingTag], wantedChangeFields(change)];
+  }
   if (intent.renews !== undefined) return ["renew", intent.renews, 0];
   if (intent.warms === true) return ["warm", 0, 0];
   const add = intent.add.map(({ accountId, deviceId, keyPackage }) => [accountId, deviceId, keyPackage]);
@@ -122,8 +132,13 @@ function intentFields(intent: Intent): CborValue {
 
 function readIntent(value: CborValue): Intent {
   const reader = new FieldReader(value, "intent", 3);
-  const kind = reader.oneOf(["message", "commit", "devices", "renew", "warm", "admit"]);
+  const kind = reader.oneOf(["message", "state", "commit", "devices", "renew", "warm", "admit"]);
   if (kind === "message") return { kind, applicationData: reader.bytes(), frankingTag: reader.bytes(32) };
+  if (kind === "state") {
+    const content = new FieldReader(reader.value(), "state", 2);
+    const [applicationData, frankingTag] = [content.bytes(), content.bytes(32)];
+    return { kind: "message", applicationData, frankingTag, change: readWantedChange(reader.value()) };
+  }
   if (kind === "renew") {
     const renews = reader.integer();
     reader.constant(0);

@@ -19,18 +19,28 @@ export interface Held {
   /** Answers to any other ticket come too late. */
   ticket: object | undefined;
   receipt: Receipt | undefined;
-  readonly outcome: PromiseWithResolvers<Accepted>;
+  readonly outcome: Outcome;
 }
+
+/** Whoever waits for it. */
+export type Outcome = PromiseWithResolvers<Accepted>;
 
 /** What this device sent and the server has ordered, and what takes it out of the outbox. */
 export interface Confirmed {
   readonly entry: OutboxEntry;
   readonly receipt: Receipt | undefined;
+  /** Of a change of the state this is still open: it may have come too late. */
+  readonly outcome: Outcome;
   readonly changes: readonly StoreChange[];
 }
 
 /** `stored`: whether the store has it already. */
-export function hold(place: number, entry: OutboxEntry, stored: boolean): Held {
+export function hold(
+  place: number,
+  entry: OutboxEntry,
+  stored: boolean,
+  outcome: Outcome = Promise.withResolvers(),
+): Held {
   return {
     place,
     entry,
@@ -39,8 +49,13 @@ export function hold(place: number, entry: OutboxEntry, stored: boolean): Held {
     notBeforeEpoch: 0,
     ticket: undefined,
     receipt: undefined,
-    outcome: Promise.withResolvers<Accepted>(),
+    outcome,
   };
+}
+
+/** Whether it has done its work once the server has accepted it. */
+export function isDoneOnceAccepted({ entry: { intent } }: Held): boolean {
+  return intent.kind !== "message" || intent.change === undefined;
 }
 
 export function storeEntry({ place, entry }: Held): StoreChange {

@@ -13,7 +13,15 @@ import { ClientError, isTransient } from "../errors.ts";
 import type { Answer, Host, OutboxOwner } from "../host.ts";
 import type { CommitAttempt, Intent, OutboxEntry } from "./outbox-entry.ts";
 import { frameOf } from "./outbox-frame.ts";
-import { hold, storeEntry, type Accepted, type Confirmed, type Held } from "./outbox-held.ts";
+import {
+  hold,
+  isDoneOnceAccepted,
+  storeEntry,
+  type Accepted,
+  type Confirmed,
+  type Held,
+  type Outcome,
+} from "./outbox-held.ts";
 import { sealMessage } from "./seal-message.ts";
 import type { StoreChange } from "../store.ts";
 
@@ -58,9 +66,9 @@ export class Outbox {
     this.#acceptedRecords.resume(entries, epoch);
   }
 
-  /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. */
-  enqueue(intent: Intent): StoreChange {
-    const held = this.#hold(intent);
+  /** The same as `add`, but stored with the caller's batch, and sent when the outbox is flushed next. `outcome`: who waits for it already. */
+  enqueue(intent: Intent, outcome?: Outcome): StoreChange {
+    const held = this.#hold(intent, outcome);
     held.stored = true;
     held.outcome.promise.catch(() => undefined);
     this.#held.push(held);
@@ -76,9 +84,10 @@ export class Outbox {
   }
 
   /** What is new, under a message id and a place of its own. */
-  #hold(intent: Intent): Held {
+  #hold(intent: Intent, outcome?: Outcome): Held {
     const messageId = asMessageId(this.#host.random(16));
-    return hold(this.#host.nextPlace(), { conversationId: this.#owner.id, messageId, intent }, false);
+    const entry = { conversationId: this.#owner.id, messageId, intent };
+    return hold(this.#host.nextPlace(), entry, false, outcome);
   }
 
   #find({ messageId }: Item): Held | undefined {
@@ -245,7 +254,7 @@ export class Outbox {
     held.state = "accepted";
     held.receipt = answer.receipt;
     this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
-    if (answer.receipt !== undefined)
+    if (answer.receipt !== undefined && isDoneOnceAccepted(held))
       held.outcome.resolve({ sequence: answer.sequence, acceptedAtMs: answer.receipt.acceptedAtMs });
     await this.flush();
   }
@@ -320,9 +329,11 @@ export class Outbox {
     this.#held = this.#held.filter((other) => other !== held);
     held.ticket = undefined;
     this.#acceptedRecords.note(held.entry, this.#owner.sendingEpoch?.group.epoch);
-    held.outcome.resolve({ sequence: item.sequence, acceptedAtMs: item.acceptedAtMs });
+    const { entry, outcome } = held;
+    const { sequence, acceptedAtMs } = item;
+    if (isDoneOnceAccepted(held)) outcome.resolve({ sequence, acceptedAtMs });
     const changes: StoreChange[] = [{ erase: "outbox", order: held.place }];
-    return { entry: held.entry, receipt: item.receipt ?? held.receipt, changes };
+    return { entry, receipt: item.receipt ?? held.receipt, outcome, changes };
   }
 
   /** Our Commit that the server has ordered, with the epoch that it begins. Undefined when this device made no such one. */
