@@ -54,7 +54,7 @@ const touchesOutbox = (changes: readonly StoreChange[]): boolean =>
   changes.some((change) => ("put" in change ? change.put : change.erase) === "outbox");
 
 for (const when of ["before", "after"] as const)
-  test(`GRP-14: a crash ${when} each write neither loses nor repeats a role that is taken away, and another state came first`, async () => {
+  test(`GRP-15: a crash ${when} each write neither loses nor repeats a role that is taken away, and another state came first`, async () => {
     const id = await begin();
     let [writes, hasCrashed] = [0, true];
     for (; hasCrashed; writes++) {
@@ -89,7 +89,7 @@ for (const when of ["before", "after"] as const)
     assert.equal(writes, 8);
   });
 
-test("GRP-14: a change that may not be made any more, for another came first, is said to be given up, over a restart too", async () => {
+test("GRP-15: a change that may not be made any more, for another came first, is said to be given up, over a restart too", async () => {
   const id = await begin();
   await bob.close();
   const store = new FailingStore(new SqliteStore(room.storePath("bob")), "after", 0, touchesOutbox);
@@ -108,7 +108,7 @@ test("GRP-14: a change that may not be made any more, for another came first, is
   assert.deepEqual([name, picture], ["", undefined]);
 });
 
-test("GRP-14: a change that another member made first is not made again", async () => {
+test("GRP-15: a change that another member made first is not made again", async () => {
   const id = await begin();
   await ann.setRole(id, cem.accountId, "owner");
   await level(id);
@@ -124,7 +124,7 @@ test("GRP-14: a change that another member made first is not made again", async 
   assert.deepEqual([ann.state(id).sequence, ann.state(id).epoch], [sequence + 3, epoch + 1]);
 });
 
-test("GRP-14, GRP-05: what a newcomer is to be told survives a crash right behind the Commit that added it", async () => {
+test("GRP-15, GRP-05: what a newcomer is to be told survives a crash right behind the Commit that added it", async () => {
   const id = await begin();
   const dee = await room.join("dee");
   await ann.close();

@@ -191,7 +191,7 @@ const changes: Record<string, WantedChange> = {
   repeats: { repeats: true },
 };
 for (const [name, change] of Object.entries(changes))
-  test(`GRP-14: a change of the state is kept with its message in one encoding: ${name}`, () => {
+  test(`GRP-15: a change of the state is kept with its message in one encoding: ${name}`, () => {
     const intent = { kind: "message" as const, applicationData: random(40), frankingTag: random(32), change };
     for (const entry of [
       { ...message, intent },
@@ -202,7 +202,7 @@ for (const [name, change] of Object.entries(changes))
     }
   });
 
-test("GRP-14: a change with two fresh links, or with what is no link's id, is refused", () => {
+test("GRP-15: a change with two fresh links, or with what is no link's id, is refused", () => {
   const [one] = revoking.shared.revoked!;
   const two = { ...one!, publicKey: random(32) };
   for (const [links, drops] of [
@@ -213,7 +213,7 @@ test("GRP-14: a change with two fresh links, or with what is no link's id, is re
     assert.throws(() => readWantedChange(["links", links!, drops!]), { name: "ProtocolError" });
 });
 
-test("GRP-14: whatever is wanted comes back as it was", () => {
+test("GRP-15: whatever is wanted comes back as it was", () => {
   const accountId = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(asAccountId);
   const wanted: fc.Arbitrary<WantedChange> = fc.oneof(
     fc.string({ unit: "grapheme", maxLength: 20 }).map((name) => ({ name })),

@@ -55,7 +55,7 @@ interface OwnChange {
 
 /**
  * A change of this device has its place in the sequence. What is left to do of it goes into the outbox in the transaction
- * that takes its own message out: no crash comes between (GRP-14).
+ * that takes its own message out: no crash comes between (GRP-15).
  */
 export function settleChange(host: Host, conversation: Conversation, own: OwnChange, batch: Batch): void {
   const { confirmed, item } = own;
