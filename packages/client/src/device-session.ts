@@ -133,6 +133,9 @@ export class DeviceSession implements Host {
     this.memberDevices = new MemberDevicesKeeper(this, { everyMs, turnMs });
     const { claims, memberDevices } = this;
     this.#doorkeeper = new Doorkeeper(this, { api, claims, memberDevices, turnMs });
+    this.events.on("state", ({ conversationId }) =>
+      this.#doorkeeper.stateChanged(this.conversation(conversationId)),
+    );
     this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
     this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });

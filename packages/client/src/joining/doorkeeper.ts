@@ -75,6 +75,8 @@ export class Doorkeeper {
   readonly #with: DoorkeeperTools;
   /** What is under way in a conversation. */
   readonly #rounds = new Map<Conversation, Promise<void>>();
+  /** Where this device has looked since it may let somebody in. */
+  readonly #mayIn = new Set<Conversation>();
   /** Requests that failed for good, or whose turn comes when more was delivered: not tried again at each look. */
   readonly #passed = new Set<string>();
 
@@ -88,10 +90,17 @@ export class Doorkeeper {
     if (conversation.states?.state.links !== undefined) this.look(conversation);
   }
 
+  /** Whoever has just become an admin is somebody for whom others wait. */
+  stateChanged(conversation: Conversation): void {
+    if (this.#turnIn(conversation) === undefined) this.#mayIn.delete(conversation);
+    else if (!this.#mayIn.has(conversation)) this.resume(conversation);
+  }
+
   /** Looks at what waits when this device's turn comes: those who may let in go by leaf (GRP-25). */
   look(conversation: Conversation | undefined): void {
     const turn = conversation && this.#turnIn(conversation);
     if (conversation === undefined || turn === undefined) return;
+    this.#mayIn.add(conversation);
     this.#host.later(turn * this.#with.turnMs, () => {
       const before = this.#rounds.get(conversation) ?? Promise.resolve();
       const round = before.then(() => this.#answerAll(conversation));
