@@ -30,7 +30,8 @@ test("BKP-30, BKP-05: with the code history and settings come back, with receipt
   assert.deepEqual(await ann.history(talk, all), history);
   assert.equal(ann.settings.get("theme"), "ann's colours");
   const { condition, name } = ann.state(talk);
-  assert.deepEqual([condition, name], ["left", "With ann"]);
+  assert.deepEqual([condition, name], ["restored", "With ann"]);
+  await assert.rejects(ann.send(talk, { text: "too early" }), { code: "CLIENT_CONVERSATION_LEFT" });
   const lefts = seen.flatMap(({ state, restored }) => (state === "restoring" ? [restored?.left] : []));
   assert.deepEqual(
     lefts,
@@ -40,7 +41,6 @@ test("BKP-30, BKP-05: with the code history and settings come back, with receipt
   await ann.backedUp();
   assert.equal(ann.backup().code, undefined);
   assert.deepEqual(await storedMessages("ann again", talk), await storedMessages("ann", talk));
-  await bob.removeMembers(talk, [ann.accountId]);
   await bob.addMembers(talk, [ann.accountId]);
   await ann.waitForConversation(talk);
   const { sequence } = await bob.send(talk, { text: "welcome back" });

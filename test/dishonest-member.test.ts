@@ -222,6 +222,25 @@ test("GRP-12: a Commit that its author's role does not permit freezes, and names
   assert.deepEqual(committer.accountId, mallory.account.accountId);
 });
 
+test("CLT-66, GRP-14: a Commit that removes a device as lost which its account lists freezes", async () => {
+  const id = await begin("member");
+  const cem = await room.join("cem");
+  await ann.addMembers(id, [cem.accountId]);
+  const conversation = conversationOf(id);
+  await conversation.watchers.until(() => conversation.epoch?.group.members.length === 3);
+  const lie = { kind: "commit", add: [], remove: [], removeDevices: [cem] } as const;
+  await assert.rejects(conversation.outbox.add(lie), { code: "CLIENT_DEVICE_LISTED" });
+  const { devices } = mallory;
+  const prove = devices.prove.bind(devices);
+  devices.prove = (listed, startBucket, lost) => prove([...listed, ...(lost ?? [])], startBucket);
+  const frozen = nextEvent(ann, "frozen");
+  await conversation.outbox.add(lie);
+  devices.prove = prove;
+  const { code, committer } = await frozen;
+  assert.equal(code, "CLIENT_DEVICE_LISTED");
+  assert.deepEqual(committer.accountId, mallory.account.accountId);
+});
+
 /** A state that Mallory sends whatever its role, with whatever it changes. */
 async function stateLie(
   role: Role,

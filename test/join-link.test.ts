@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import type { ClientEvents, PortcullisClient } from "@portcullis/client";
 import { toHex, type AccountId, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
+import { meddle } from "./meddling.ts";
 import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
@@ -97,6 +98,21 @@ test("GRP-26: a request waits, over restarts of both, until somebody is there wh
   assert.equal((await answered).state, "joined");
   await level(id, ann, bob, cem);
   assert.equal(bob.state(id).members.length, 3);
+});
+
+test("GRP-25: whoever becomes an admin lets in those who wait", async () => {
+  const meddler = meddle();
+  meddler.frame = (frame) => (frame.type === "join-requests" ? undefined : frame);
+  meddler.answer = (path, response) =>
+    Promise.resolve(path.startsWith("/v1/join-requests/") ? new Response(null, { status: 503 }) : response);
+  const deaf = await room.join("deaf", { platform: meddler.platform });
+  const id = await deaf.createConversation({ class: "sealed", members: [bob.accountId] });
+  const link = await deaf.makeJoinLink(id);
+  const cem = await newcomer();
+  const answered = answerTo(cem);
+  await cem.askToJoin(link);
+  await deaf.setRole(id, bob.accountId, "admin");
+  assert.equal((await answered).state, "joined");
 });
 
 test("GRP-26: a refusal says why: used up, over, revoked, joined before", async () => {

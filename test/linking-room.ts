@@ -4,7 +4,7 @@ import { toHex, type ConversationId, type DeviceId } from "@portcullis/protocol"
 import type { ClientSetting, ProviderRoom } from "./provider-room.ts";
 
 /** Frames go nowhere: what runs on it is linked, and connects never. */
-const deaf: Platform = {
+export const deaf: Platform = {
   ...nodePlatform,
   transport: () => ({ send: () => undefined, close: () => undefined }),
 };

@@ -235,7 +235,7 @@ export class PortcullisClient {
     return (await createConversation(this.#session, request)).id;
   }
 
-  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_KEY_PACKAGE, … */
+  /** Resolves when the accounts' devices are members. @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_CONVERSATION_FULL, CLIENT_MEMBER_LOST, … */
   async addMembers(conversationId: ConversationId, accounts: readonly AccountId[]): Promise<void> {
     await addAccounts(this.#session, this.#open(conversationId), accounts);
   }

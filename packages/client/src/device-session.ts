@@ -17,6 +17,7 @@ import { Backup, type BackupPace } from "./backup/backup.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
 import { Lane } from "./lane.ts";
+import { MemberDevicesKeeper } from "./conversation/member-devices.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
 import type { Warming } from "./conversation/warm-path.ts";
 import { ClientError, isTransient } from "./errors.ts";
@@ -84,6 +85,8 @@ export class DeviceSession implements Host {
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
   readonly ownDevices = new OwnDevicesKeeper(this);
+  /** Keeps devices that were lost out of them. */
+  readonly memberDevices: MemberDevicesKeeper;
   /** To a device that this one has linked, or from the one that has linked it. */
   readonly history: HistoryTransfer;
   readonly settings: Settings;
@@ -129,7 +132,13 @@ export class DeviceSession implements Host {
       everyMs: options.ownEntryMs,
       onUnlinked: () => this.#connected.reject(new ClientError("CLIENT_DEVICE_UNLINKED")),
     });
-    this.#doorkeeper = new Doorkeeper(this, { api, claims: this.claims, turnMs: options.joinTurnMs });
+    const { ownEntryMs: everyMs, joinTurnMs: turnMs } = options;
+    this.memberDevices = new MemberDevicesKeeper(this, { everyMs, turnMs });
+    const { claims, memberDevices } = this;
+    this.#doorkeeper = new Doorkeeper(this, { api, claims, memberDevices, turnMs });
+    this.events.on("state", ({ conversationId }) =>
+      this.#doorkeeper.stateChanged(this.conversation(conversationId)),
+    );
     this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
     this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
@@ -308,6 +317,7 @@ export class DeviceSession implements Host {
     this.replenish();
     this.ownEntry.begin();
     this.ownDevices.lookSoon();
+    this.memberDevices.begin();
     this.history.go();
     this.backup.connected();
     this.events.emit("connection", { state: "ready" });

@@ -29,6 +29,7 @@ export const clientErrors = {
   CLIENT_CONVERSATION_LEFT: "This device is no longer a member of the conversation.",
   CLIENT_CONVERSATION_UNKNOWN: "This device knows no such conversation.",
   CLIENT_DEVICES_VERSION: "Another list of this account's devices stands than the one that was acknowledged.",
+  CLIENT_DEVICE_LISTED: "The device that is to be removed as lost still stands in its account's device list.",
   CLIENT_DEVICE_UNKNOWN: "The device does not stand in its account's logged device list.",
   CLIENT_DEVICE_SELF: "A device does not unlink itself: another one of the account does.",
   CLIENT_DEVICE_UNLINKED: "Another device of the account has unlinked this one.",
@@ -54,6 +55,8 @@ export const clientErrors = {
   CLIENT_LINK_CODE: "The link code is not complete or has a typing error.",
   CLIENT_LINK_EXPIRED: "Nobody has read the link code in time.",
   CLIENT_LINK_OFFER: "What the server gives for the link code is not the device that shows it.",
+  CLIENT_MEMBER_LOST:
+    "The conversation's only owner has lost their device and is not back yet; until then nobody can join.",
   CLIENT_MEMBER_NO_DEVICE: "An account has no device that can be added.",
   CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
   CLIENT_RECORD_CHAIN: "The record's index was used before.",

@@ -32,11 +32,11 @@ export interface ClientOptions {
   readonly keyPackages?: number;
   /** When messages stream in, one transaction takes those of this time. Milliseconds; 50 by default. */
   readonly gatherMs?: number;
-  /** So often the account's own entry in the identity log is looked at. Milliseconds; ten minutes by default. */
+  /** So often the account's own entry in the identity log is looked at, and those of some other members. Milliseconds; ten minutes by default. */
   readonly ownEntryMs?: number;
   /** At most one proof that the identity log only grew is asked for in so long. Milliseconds; a second by default. */
   readonly logProofMs?: number;
-  /** So much later than the one before it each device that may looks who asks to join. Milliseconds; 2000 by default. */
+  /** So much later than the one before it each device that may looks who asks to join, or removes a lost device. Milliseconds; 2000 by default. */
   readonly joinTurnMs?: number;
   /** A server that has not answered for so long is asked again over a new connection. Milliseconds; 30,000 by default. */
   readonly answerMs?: number;

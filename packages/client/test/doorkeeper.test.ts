@@ -66,8 +66,10 @@ function scene(options: {
   links?: JoinLink[];
   claim?: () => Promise<never>;
   ownLeaf?: number;
+  /** Nobody could join: a lost device is among the members. */
+  isUnfit?: true;
 }) {
-  const { requests, links = [link], claim = async () => [[]], ownLeaf = 0 } = options;
+  const { requests, links = [link], claim = async () => [[]], ownLeaf = 0, isUnfit = false } = options;
   const done: {
     claims: number;
     refusals: JoinRefusal[];
@@ -122,6 +124,7 @@ function scene(options: {
   const keeper = new Doorkeeper(host as unknown as Host, {
     api: api as unknown as ServerApi,
     turnMs: 2000,
+    memberDevices: { settle: async () => !isUnfit },
     claims: {
       of: () => {
         done.claims++;
@@ -164,6 +167,12 @@ test("GRP-25: a good request becomes one Commit with its link; when this device 
   assert.deepEqual(without.done.refusals, []);
   await without.look();
   assert.deepEqual(without.done.refusals, ["unknown"]);
+});
+
+test("GRP-14: while a lost device stays in the conversation, whoever asks waits", async () => {
+  const { done, look } = scene({ requests: [requestAt(NOW)], isUnfit: true });
+  await look();
+  assert.deepEqual([done.intents, done.refusals, done.faults], [[], [], []]);
 });
 
 test("GRP-25: each device that may let in has its turn, by leaf, and a member none", async () => {

@@ -23,6 +23,13 @@ function returning(epoch: number, by = owner, kept = record, conversationClass =
   checkReturn(kept, start as WelcomedEpoch, { accountId: self });
 }
 
+test("GRP-14, CLT-63: any member leads a device in that has the conversation from a backup, to a later epoch of its class", () => {
+  const restored = { ...record, condition: "restored" as const };
+  returning(5, stranger, restored);
+  assert.throws(() => returning(4, stranger, restored), { code: "CLIENT_WELCOME_OLD" });
+  assert.throws(() => returning(5, stranger, restored, "sealed"), { code: "CLIENT_WELCOME_TERMS" });
+});
+
 test("CLT-63: only a later epoch of the same class, from who may add this account, leads back in", () => {
   returning(5);
   returning(6, self);

@@ -78,6 +78,26 @@ test("GRP-10: who may add and remove whom", () => {
     );
 });
 
+test("GRP-14: anybody replaces lost devices, and nobody takes away the last owner with that", () => {
+  const phone = (byte: number) => ({ ...member(byte), deviceId: asDeviceId(new Uint8Array(16).fill(0xff)) });
+  const before = [...members, phone(4)];
+  const may = (added: number[], removed: typeof before, unlisted: typeof before, who = plain): boolean =>
+    mayCommit(state, who, { added: added.map(member), removed, unlisted, before });
+  assert.ok(may([], [phone(4)], [phone(4)]));
+  assert.ok(may([4], [phone(4)], [phone(4)]));
+  assert.ok(!may([], [phone(4)], []), "which is not proven");
+  assert.ok(!may([], [phone(4), member(4)], [phone(4)]), "one that is listed goes too");
+  assert.ok(!may([5], [phone(4)], [phone(4)]), "somebody comes with it");
+  assert.ok(may([5], [phone(4)], [phone(4)], admin), "which an admin may");
+  assert.ok(!may([], [member(1)], [member(1)]), "the only owner");
+  assert.ok(!may([], [member(1)], [member(1)], admin));
+  assert.ok(may([1], [member(1)], [member(1)]), "who comes back");
+  const another = { ...state, roles: [...state.roles, { accountId: admin, role: "owner" as const }] };
+  assert.ok(mayCommit(another, plain, { added: [], removed: [member(1)], unlisted: [member(1)], before }));
+  const ownerless = { ...state, roles: [] };
+  assert.ok(mayCommit(ownerless, plain, { added: [], removed: [member(1)], unlisted: [member(1)], before }));
+});
+
 test("GRP-11: a Commit is judged by the roles of its epoch's beginning, or by those of now", () => {
   const keeper = StateKeeper.begun(state);
   const adds = { committer: member(2), added: [member(5)], removed: [] };

@@ -5,10 +5,10 @@ import type { GroupContext } from "ts-mls/groupContext.js";
 import { verifyLeafNodeSignature } from "ts-mls/leafNode.js";
 import { verifyParentHashes } from "ts-mls/parentHash.js";
 import { getHpkePublicKey, type RatchetTree } from "ts-mls/ratchetTree.js";
-import { treeHashRoot } from "ts-mls/treeHash.js";
 import { directPath, leafToNodeIndex, leafWidth, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
 import { MlsError } from "./errors.ts";
 import { leafAt, readMembers } from "./members.ts";
+import { rootHash } from "./tree-hash.ts";
 
 /**
  * The ratchet tree that a Welcome brings. RFC 9420 section 12.4.3.1. ts-mls has the same function, but it demands that
@@ -36,7 +36,7 @@ export async function checkNodes(
   checkShape(tree);
   checkKeysAreUnique(tree);
   checkUnmergedLeaves(tree);
-  if (!equalBytes(await treeHashRoot(tree, hash), treeHash)) refuse("tree hash");
+  if (!equalBytes(await rootHash({ hash: (input) => hash.digest(input) }, tree), treeHash)) refuse("tree hash");
   if (!(await verifyParentHashes(tree, hash))) refuse("parent hash");
 }
 

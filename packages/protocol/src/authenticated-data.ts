@@ -18,6 +18,8 @@ const MESSAGE = "portcullis/message/v2";
 const COMMIT = "portcullis/commit/v3";
 /** The same, of a Commit that lets somebody in who asked to join by a link. */
 const COMMIT_WITH_ADMISSIONS = "portcullis/commit/v4";
+/** The same, of a Commit that removes devices because their account lists them no more. */
+const COMMIT_WITH_UNLISTED = "portcullis/commit/v5";
 /** The same without a tree head: still read, from stored items and from clients of before. */
 const MESSAGE_WITHOUT_HEAD = "portcullis/message/v1";
 const COMMIT_WITHOUT_HEAD = "portcullis/commit/v2";
@@ -48,6 +50,10 @@ export interface DeviceReference {
   readonly deviceId: DeviceId;
 }
 
+export function isSameDevice(a: DeviceReference, b: DeviceReference): boolean {
+  return equalBytes(a.deviceId, b.deviceId) && equalBytes(a.accountId, b.accountId);
+}
+
 /** Whom a Commit lets in because it asked to, and by which link: what the server knows from the request. */
 export interface AdmittedAccount {
   readonly accountId: AccountId;
@@ -63,12 +69,14 @@ export interface CommitData {
   readonly startBucket: BucketStart;
   /** 32 bytes: root over the accounts of the epoch that the Commit begins. */
   readonly rosterRoot: Uint8Array;
-  /** SHA-256 of the lookup of the accounts whose devices are added; exactly when there are any. */
+  /** SHA-256 of the lookup of the accounts of `added` and `unlisted`, in that order; exactly when there are any. */
   readonly lookupHash?: Uint8Array;
   /** What the committer has verified of the identity log. */
   readonly treeHead?: TreeHead;
   /** Accounts of `added`, each once; absent when there are none. */
   readonly admitted?: readonly AdmittedAccount[];
+  /** Those of `removed` that their accounts list no more, by the lookup; absent when there are none. */
+  readonly unlisted?: readonly DeviceReference[];
 }
 
 export function encodeMessageData(data: MessageData): Uint8Array {
@@ -106,40 +114,54 @@ export function decodeMessageData(bytes: Uint8Array): MessageData {
 }
 
 export function encodeCommitData(data: CommitData): Uint8Array {
-  const { admitted = [] } = data;
+  const { admitted = [], unlisted = [] } = data;
+  const admittedFields = admitted.map(({ accountId, linkId }) => [accountId, linkId]);
+  const [version, behind] =
+    unlisted.length > 0
+      ? [COMMIT_WITH_UNLISTED, [admittedFields, unlisted.map(deviceFields)]]
+      : admitted.length > 0
+        ? [COMMIT_WITH_ADMISSIONS, [admittedFields]]
+        : [COMMIT, []];
   return encodeCbor([
-    admitted.length === 0 ? COMMIT : COMMIT_WITH_ADMISSIONS,
+    version,
     data.added.map(deviceFields),
     data.removed.map(deviceFields),
     data.startBucket,
     data.rosterRoot,
     data.lookupHash ?? null,
     headFields(data.treeHead),
-    ...(admitted.length === 0 ? [] : [admitted.map(({ accountId, linkId }) => [accountId, linkId])]),
+    ...behind,
   ]);
 }
 
 /**
- * @throws ProtocolError DECODE_*; DECODE_SHAPE when the hash of a lookup stands without added devices, or they without it,
- * or when an account is let in that is not added, or twice
+ * @throws ProtocolError DECODE_*; DECODE_SHAPE when the hash of a lookup stands without devices that it is about, or they
+ * without it, when an account is let in that is not added, or twice, or when a device is unlisted that is not removed, or twice
  */
 export function decodeCommitData(bytes: Uint8Array): CommitData {
   const what = "commit data";
-  const versions = { current: COMMIT, withoutHead: COMMIT_WITHOUT_HEAD, longer: COMMIT_WITH_ADMISSIONS };
-  const { reader, readHead, isLonger } = open(bytes, what, versions);
+  const longer = { [COMMIT_WITH_ADMISSIONS]: 1, [COMMIT_WITH_UNLISTED]: 2 };
+  const versions = { current: COMMIT, withoutHead: COMMIT_WITHOUT_HEAD, longer };
+  const { reader, readHead, fieldsBehind } = open(bytes, what, versions);
   const added = reader.list(readDevice, limits.devicesPerCommit);
-  const data = {
-    added,
-    removed: reader.list(readDevice, limits.devicesPerCommit),
-    startBucket: reader.integer(),
-    rosterRoot: reader.bytes(32),
-  };
+  const removed = reader.list(readDevice, limits.devicesPerCommit);
+  const data = { added, removed, startBucket: reader.integer(), rosterRoot: reader.bytes(32) };
   const lookupHash = reader.optionalBytes(32);
-  if (added.length > 0 !== (lookupHash !== undefined))
-    throw new ProtocolError("DECODE_SHAPE", { what, field: "lookupHash" });
   const treeHead = readHead();
-  const decoded = { ...data, ...(lookupHash && { lookupHash }), ...(treeHead && { treeHead }) };
-  return isLonger ? { ...decoded, admitted: readAdmitted(reader, added) } : decoded;
+  const admitted = fieldsBehind > 0 ? readAdmitted(reader, added) : [];
+  const unlisted = fieldsBehind > 1 ? readUnlisted(reader, removed) : [];
+  if (added.length + unlisted.length > 0 !== (lookupHash !== undefined))
+    throw new ProtocolError("DECODE_SHAPE", { what, field: "lookupHash" });
+  // What says less has the older form, and no other.
+  if (fieldsBehind > 0 && (fieldsBehind > 1 ? unlisted : admitted).length === 0)
+    throw new ProtocolError("DECODE_NOT_CANONICAL", { what });
+  return {
+    ...data,
+    ...(lookupHash && { lookupHash }),
+    ...(treeHead && { treeHead }),
+    ...(admitted.length > 0 && { admitted }),
+    ...(unlisted.length > 0 && { unlisted }),
+  };
 }
 
 function readAdmitted(reader: FieldReader, added: readonly DeviceReference[]): AdmittedAccount[] {
@@ -148,8 +170,6 @@ function readAdmitted(reader: FieldReader, added: readonly DeviceReference[]): A
     const fields = new FieldReader(value, what, 2);
     return { accountId: asAccountId(fields.bytes()), linkId: fields.bytes(JOIN_LINK_ID_BYTES) };
   }, limits.devicesPerCommit);
-  // A Commit that lets nobody in has the older form, and no other.
-  if (admitted.length === 0) throw new ProtocolError("DECODE_NOT_CANONICAL", { what });
   for (const [i, { accountId }] of admitted.entries()) {
     const isAdded = added.some((device) => equalBytes(device.accountId, accountId));
     const isAgain = admitted.slice(0, i).some((before) => equalBytes(before.accountId, accountId));
@@ -158,20 +178,36 @@ function readAdmitted(reader: FieldReader, added: readonly DeviceReference[]): A
   return admitted;
 }
 
-/** Of any version: the oldest has no tree head, and `readHead` reads nothing; the longest has a field behind it. */
+function readUnlisted(reader: FieldReader, removed: readonly DeviceReference[]): DeviceReference[] {
+  const what = "unlisted devices";
+  const unlisted = reader.list(readDevice, limits.devicesPerCommit);
+  for (const [i, device] of unlisted.entries()) {
+    const isRemoved = removed.some((one) => isSameDevice(one, device));
+    const isAgain = unlisted.slice(0, i).some((before) => isSameDevice(before, device));
+    if (!isRemoved || isAgain) throw new ProtocolError("DECODE_SHAPE", { what });
+  }
+  return unlisted;
+}
+
+/** Of any version: the oldest has no tree head, and `readHead` reads nothing; `longer` ones have fields behind it. */
 function open(
   bytes: Uint8Array,
   what: string,
-  versions: { readonly current: string; readonly withoutHead: string; readonly longer?: string },
-): { reader: FieldReader; readHead: () => TreeHead | undefined; isLonger: boolean } {
+  versions: {
+    readonly current: string;
+    readonly withoutHead: string;
+    readonly longer?: Readonly<Record<string, number>>;
+  },
+): { reader: FieldReader; readHead: () => TreeHead | undefined; fieldsBehind: number } {
   const value = decodeCbor(bytes, what);
-  const { current, withoutHead, longer } = versions;
-  const version = Array.isArray(value) ? value[0] : undefined;
+  const { current, withoutHead, longer = {} } = versions;
+  const given: unknown = Array.isArray(value) ? value[0] : undefined;
+  const version = [withoutHead, ...Object.keys(longer)].find((one) => one === given) ?? current;
   const isOlder = version === withoutHead;
-  const isLonger = longer !== undefined && version === longer;
-  const reader = new FieldReader(value, what, isOlder ? 6 : isLonger ? 8 : 7);
-  reader.constant(isOlder ? withoutHead : isLonger ? longer : current);
-  return { reader, readHead: () => (isOlder ? undefined : headOf(reader.value())), isLonger };
+  const fieldsBehind = longer[version] ?? 0;
+  const reader = new FieldReader(value, what, isOlder ? 6 : 7 + fieldsBehind);
+  reader.constant(version);
+  return { reader, readHead: () => (isOlder ? undefined : headOf(reader.value())), fieldsBehind };
 }
 
 function headFields(head: TreeHead | undefined): CborValue {

@@ -4,6 +4,7 @@ export {
   decodeMessageData,
   encodeCommitData,
   encodeMessageData,
+  isSameDevice,
   type AdmittedAccount,
   type CommitData,
   type DeviceReference,

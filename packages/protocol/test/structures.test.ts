@@ -88,6 +88,23 @@ test("DEL-04: authenticated data of messages and Commits has one encoding", () =
     assert.throws(() => decodeCommitData(encodeCommitData({ ...letting, admitted: wrong })), {
       code: "DECODE_SHAPE",
     });
+  const unlisting = { ...commit, removed: [device], treeHead, unlisted: [device] };
+  for (const data of [unlisting, { ...unlisting, added: [] }, { ...unlisting, admitted: [admission] }]) {
+    assertDecoder(encodeCommitData(data), decodeCommitData, encodeCommitData);
+    assert.deepEqual(decodeCommitData(encodeCommitData(data)), data);
+  }
+  const nobody = [[[accountId, deviceId]], [], 900, commit.rosterRoot, lookupHash, null, [], []];
+  assert.throws(() => decodeCommitData(encodeCbor(["portcullis/commit/v5", ...nobody])), {
+    code: "DECODE_NOT_CANONICAL",
+  });
+  const { lookupHash: _hash, ...unproven } = { ...unlisting, added: [] };
+  const other = { accountId, deviceId: asDeviceId(filled(16, 13)) };
+  for (const wrong of [
+    unproven,
+    { ...unlisting, unlisted: [device, device] },
+    { ...unlisting, unlisted: [other] },
+  ])
+    assert.throws(() => decodeCommitData(encodeCommitData(wrong)), { code: "DECODE_SHAPE" });
   assert.throws(() => decodeMessageData(encodeCommitData(commit)), { code: "DECODE_SHAPE" });
   const crowd = { ...commit, added: Array.from({ length: limits.devicesPerCommit + 1 }, () => device) };
   assert.throws(() => decodeCommitData(encodeCommitData(crowd)), { code: "DECODE_LENGTH" });

@@ -113,7 +113,7 @@ export class BackupRestore {
     const { host } = this.#parts;
     if (record !== undefined) {
       const { freeze: _, ...facts } = record;
-      await host.conversation(conversationId).adopt({ ...facts, condition: "left" }, cursor);
+      await host.conversation(conversationId).adopt({ ...facts, condition: "restored" }, cursor);
     }
     const conversation = host.conversation(conversationId);
     const isOpen = conversation.record?.condition === "open";

@@ -6,6 +6,7 @@ import {
   decodeCommitData,
   decodeMlsOuter,
   equalBytes,
+  isSameDevice,
   toBase64Url,
   type AdmittedAccount,
   type BucketStart,
@@ -18,6 +19,7 @@ import {
   accountsOf,
   lookupWindow,
   requireListed,
+  requireUnlisted,
   type DeviceDirectory,
   type ProvenLists,
 } from "../identity/device-directory.ts";
@@ -66,8 +68,8 @@ export function isRosterOf(
 }
 
 /**
- * What the lookup that came with a Commit proves of the accounts whose devices the Commit states to add, at the time of
- * the Commit; rule CLT-18. The statement is what MLS authenticates next.
+ * What the lookup that came with a Commit proves of the accounts whose devices the Commit states to add, or to remove as
+ * listed no more, at the time of the Commit; rules CLT-18, CLT-66. The statement is what MLS authenticates next.
  * @throws ClientError CLIENT_ITEM_MALFORMED, CLIENT_COMMIT_LOOKUP; LedgerError, CryptoError, ProtocolError
  */
 export function checkLookup(
@@ -77,13 +79,13 @@ export function checkLookup(
 ): ProvenLists {
   if (message === undefined) throw new ClientError("CLIENT_ITEM_MALFORMED");
   const data = decodeCommitData(decodeMlsOuter(message).authenticatedData);
-  const { added, startBucket, lookupHash } = data;
+  const { added, unlisted = [], startBucket, lookupHash } = data;
   if (lookupHash === undefined) return new Map();
   if (lookup === undefined || !equalBytes(sha256(lookup), lookupHash))
     throw new ClientError("CLIENT_COMMIT_LOOKUP");
   return directory.check(
     lookup,
-    accountsOf(added),
+    accountsOf([...added, ...unlisted]),
     lookupWindow(startBucket, acceptedAtMs, { bucketSeconds }),
   );
 }
@@ -96,7 +98,7 @@ export interface CheckedCommit extends CommitData {
 }
 
 /**
- * Compares what a Commit states in its authenticated data with the Commit itself; rules CLT-10 to CLT-13, CLT-18.
+ * Compares what a Commit states in its authenticated data with the Commit itself; rules CLT-10 to CLT-13, CLT-18, CLT-66.
  * `epoch`: that which it ends.
  * @throws ClientError CLIENT_ITEM_SENDER, CLIENT_COMMIT_…; ProtocolError
  */
@@ -105,7 +107,7 @@ export function checkCommit(
   item: Item,
   context: {
     readonly epoch: Pick<Epoch, "group" | "nextRosterKey">;
-    /** Of the accounts that are added, by `checkLookup`. */
+    /** By `checkLookup`. */
     readonly lists: ProvenLists;
     readonly bucketSeconds: number;
   },
@@ -116,6 +118,8 @@ export function checkCommit(
   if (!areSameDevices(data.added, summary.added) || !areSameDevices(data.removed, summary.removed))
     throw new ClientError("CLIENT_COMMIT_MEMBERS");
   for (const member of summary.added) requireListed(lists, member);
+  for (const member of summary.removed)
+    if (data.unlisted?.some((gone) => isSameDevice(member, gone))) requireUnlisted(lists, member);
   if (data.startBucket !== bucketStartAt(item.acceptedAtMs, bucketSeconds))
     throw new ClientError("CLIENT_COMMIT_START_BUCKET", { startBucket: data.startBucket });
   const isRemoved = (member: Member): boolean => summary.removed.some((gone) => isSameDevice(member, gone));
@@ -133,10 +137,6 @@ export function admittedBy(message: Uint8Array): readonly AdmittedAccount[] {
 /** The device that an item names as its sender. */
 export function senderOf({ senderAccountId, senderDeviceId }: Item): DeviceReference {
   return { accountId: senderAccountId, deviceId: senderDeviceId };
-}
-
-export function isSameDevice(a: DeviceReference, b: DeviceReference): boolean {
-  return equalBytes(a.deviceId, b.deviceId) && equalBytes(a.accountId, b.accountId);
 }
 
 /** The same devices, each once, in whatever order. */

@@ -27,7 +27,8 @@ const CONVERSATION_V3 = "portcullis/client-conversation/v3";
 /** Written before conversations had a shared state: still read. */
 const CONVERSATION_V1 = "portcullis/client-conversation/v1";
 const WHAT = "conversation record";
-const CONDITIONS = ["creating", "open", "frozen", "left"] as const;
+/** `restored`: from a backup; this device was never in it. */
+const CONDITIONS = ["creating", "open", "frozen", "left", "restored"] as const;
 
 /** Why nothing more of a conversation is accepted, and whose Commit it was. */
 export interface Freeze {

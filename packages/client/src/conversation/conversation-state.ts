@@ -84,6 +84,6 @@ export function demandOpen(conversation: Conversation | undefined): Conversation
   if (conversation === undefined || condition === undefined)
     throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
   if (condition === "frozen") throw new ClientError("CLIENT_CONVERSATION_FROZEN");
-  if (condition === "left") throw new ClientError("CLIENT_CONVERSATION_LEFT");
+  if (condition !== "open" && condition !== "creating") throw new ClientError("CLIENT_CONVERSATION_LEFT");
   return conversation;
 }

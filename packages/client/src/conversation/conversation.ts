@@ -1,5 +1,6 @@
 import {
   bucketStartAt,
+  isSameDevice,
   PortcullisError,
   type ConversationClass,
   type ConversationId,
@@ -8,7 +9,7 @@ import {
 } from "@portcullis/protocol";
 import type { SharedState } from "@portcullis/protocol/content";
 import { Batch } from "./batch.ts";
-import { admittedBy, checkCommit, checkLookup, isSameDevice, senderOf } from "./commit-check.ts";
+import { admittedBy, checkCommit, checkLookup, senderOf } from "./commit-check.ts";
 import {
   encodeConversationRecord,
   type ConversationRecord,
@@ -320,9 +321,10 @@ export class Conversation {
       let facts: EpochFacts | undefined;
       const processed = await epoch.group.process(item.message, (summary) => {
         const stated = checkCommit(summary, item, { epoch, lists, bucketSeconds });
-        const { startBucket, rosterRoot, treeHead, admitted = [] } = stated;
-        this.#states?.demandRight(summary.committer.accountId, summary);
-        this.#states?.demandAdmissions(admitted, { before: epoch.group.members, startBucket });
+        const { startBucket, rosterRoot, treeHead, admitted = [], unlisted = [] } = stated;
+        const before = epoch.group.members;
+        this.#states?.demandRight(summary.committer.accountId, { ...summary, unlisted, before });
+        this.#states?.demandAdmissions(admitted, { before, startBucket });
         batch.afterwards(() => log.hear(treeHead, senderOf(item)));
         facts = { startBucket, rosterRoot: rosterRoot.slice(), startedAtMs: item.acceptedAtMs };
       });

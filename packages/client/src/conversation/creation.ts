@@ -6,8 +6,10 @@ import {
   type ConversationId,
 } from "@portcullis/protocol";
 import type { KeyPackageClaims } from "../account/key-package-claims.ts";
+import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Conversation } from "./conversation.ts";
+import type { MemberDevicesKeeper } from "./member-devices.ts";
 import { firstState } from "./state-rules.ts";
 
 /** What a conversation begins with. */
@@ -23,6 +25,7 @@ export interface NewConversation {
 /** What it takes to get others into a conversation. */
 export interface AddingHost extends Pick<Host, "account" | "random"> {
   readonly claims: Pick<KeyPackageClaims, "of">;
+  readonly memberDevices: Pick<MemberDevicesKeeper, "settle">;
   conversation(id: ConversationId): Conversation;
 }
 
@@ -50,9 +53,10 @@ export async function addAccounts(
   conversation: Conversation,
   accounts: readonly AccountId[],
 ): Promise<void> {
-  const { epoch, states, outbox } = conversation;
+  const { states, outbox } = conversation;
   const added = accounts.map((accountId) => ({ accountId }));
   states?.demandRight(host.account.accountId, { added, removed: [] });
-  const additions = await host.claims.of(accounts, epoch?.group.members.length ?? 0);
+  if (!(await host.memberDevices.settle(conversation))) throw new ClientError("CLIENT_MEMBER_LOST");
+  const additions = await host.claims.of(accounts, conversation.epoch?.group.members.length ?? 0);
   await Promise.all(additions.map((add) => outbox.add({ kind: "commit", add, remove: [] })));
 }

@@ -2,6 +2,7 @@ import { openRecord, verifyFrankingTag, type OpenedRecord } from "@portcullis/ac
 import {
   decodeMessageData,
   equalBytes,
+  isSameDevice,
   unpadme,
   type ConversationId,
   type Item,
@@ -11,7 +12,7 @@ import {
 } from "@portcullis/protocol";
 import { decodeMimiContent, type MimiContent } from "@portcullis/protocol/content";
 import { sha256 } from "@portcullis/crypto";
-import { isBucketCurrent, isSameDevice, senderOf } from "./commit-check.ts";
+import { isBucketCurrent, senderOf } from "./commit-check.ts";
 import type { Epoch } from "./epoch.ts";
 import { ClientError } from "../errors.ts";
 import type { ReceiptVerifier } from "../server/receipt.ts";

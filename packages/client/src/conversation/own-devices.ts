@@ -12,6 +12,7 @@ import type { Host } from "../host.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import { isRefusal } from "../server/server-api.ts";
 import type { Conversation } from "./conversation.ts";
+import type { MemberDevicesKeeper } from "./member-devices.ts";
 import { Lane } from "../lane.ts";
 
 const FIRST_WAIT_MS = 250;
@@ -24,6 +25,7 @@ const ENDS: ReadonlySet<string> = new Set(["CLIENT_STORE_FAILED", "CLIENT_CLOSED
 export interface OwnDevicesHost extends Host {
   readonly conversations: ReadonlyMap<string, Conversation>;
   readonly claims: Pick<KeyPackageClaims, "ofOwn">;
+  readonly memberDevices: Pick<MemberDevicesKeeper, "settle">;
 }
 
 /**
@@ -82,13 +84,14 @@ export class OwnDevicesKeeper {
 
   /** False when a device could not be added yet. */
   async #align(conversation: Conversation): Promise<boolean> {
-    const { epoch, sendingEpoch, outbox, watchers } = conversation;
-    if (!this.#host.ready || sendingEpoch === undefined || epoch === undefined || epoch.group.epoch === 0)
-      return true;
-    const difference = await this.#difference(epoch.group.members);
+    const { sendingEpoch, outbox, watchers } = conversation;
+    if (!this.#host.ready || sendingEpoch === undefined || sendingEpoch.group.epoch === 0) return true;
+    const difference = await this.#difference(sendingEpoch.group.members);
     if (difference === undefined) return true;
     const { missing, gone } = difference;
-    const add = await this.#claim(missing);
+    const isFit = missing.length === 0 || (await this.#host.memberDevices.settle(conversation));
+    const add = isFit ? await this.#claim(missing) : [];
+    const { epoch } = conversation;
     if (add.length > 0 || gone.length > 0) {
       await outbox.add({ kind: "commit", add, remove: [], removeDevices: gone });
       await watchers.until(() => conversation.epoch !== epoch);

@@ -14,7 +14,7 @@ import {
   isSameState,
   mayCommit,
   stateWithoutRoles,
-  type HasAccount,
+  type CommitDone,
 } from "./state-rules.ts";
 
 /** What a device keeps of a conversation's shared state. */
@@ -81,10 +81,7 @@ export class StateKeeper {
   }
 
   /** @throws ClientError CLIENT_COMMIT_ROLE unless the roles permit it that the epoch began with, or those of now (GRP-11) */
-  demandRight(
-    committer: AccountId,
-    done: { readonly added: readonly HasAccount[]; readonly removed: readonly HasAccount[] },
-  ): void {
+  demandRight(committer: AccountId, done: CommitDone): void {
     const { state, standing } = this.#kept;
     if (!mayCommit(state, committer, done) && !mayCommit(standing, committer, done))
       throw new ClientError("CLIENT_COMMIT_ROLE");

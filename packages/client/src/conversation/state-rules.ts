@@ -8,6 +8,7 @@ import {
 } from "@portcullis/protocol/content";
 import {
   equalBytes,
+  isSameDevice,
   limits,
   utf8,
   type AccountId,
@@ -157,23 +158,46 @@ export function hasSameContent(
   return isSameState({ version: 0, ...state }, { version: 0, ...content });
 }
 
+/** What a Commit does, for roles to permit. */
+export interface CommitDone {
+  readonly added: readonly HasAccount[];
+  readonly removed: readonly DeviceReference[];
+  /** Those of `removed` that are proven to be listed no more. */
+  readonly unlisted?: readonly DeviceReference[];
+  /** All members until then; goes with `unlisted`. */
+  readonly before?: readonly DeviceReference[];
+}
+
 /**
  * Whether a member with this standing may commit what the Commit does (GRP-10). Devices of its own account may come and
- * go as it likes, and whoever is leaving may be removed by anybody.
+ * go as it likes, whoever is leaving may be removed by anybody, and so may lost devices, with those that their account
+ * lists now in their place; but no conversation loses its last owner by that (GRP-14).
  */
-export function mayCommit(
-  standing: Standing,
-  committer: AccountId,
-  done: { readonly added: readonly HasAccount[]; readonly removed: readonly HasAccount[] },
-): boolean {
+export function mayCommit(standing: Standing, committer: AccountId, done: CommitDone): boolean {
+  const { unlisted = [] } = done;
   const role = roleOf(standing, committer);
   const isOther = ({ accountId }: HasAccount): boolean => !equalBytes(accountId, committer);
+  const isOf = (accounts: readonly AccountId[]) => (one: HasAccount) =>
+    accounts.some((accountId) => equalBytes(accountId, one.accountId));
+  const isLeaving = isOf(standing.leaving);
   const removed = done.removed
-    .filter(isOther)
-    .filter(({ accountId }) => !standing.leaving.some((gone) => equalBytes(gone, accountId)));
+    .filter((device) => !unlisted.some((lost) => isSameDevice(lost, device)))
+    .filter((device) => isOther(device) && !isLeaving(device));
+  const isReturning = isOf(accountsOf(unlisted));
+  const added = done.added.filter((device) => isOther(device) && !isReturning(device));
+  if (unlisted.length > 0 && !keepsOwner(standing, done)) return false;
   if (role === "owner") return true;
   if (role === "admin") return removed.every(({ accountId }) => roleOf(standing, accountId) !== "owner");
-  return removed.length === 0 && !done.added.some(isOther);
+  return removed.length === 0 && added.length === 0;
+}
+
+/** Whether an owner has a device behind the Commit, if the conversation has owners. */
+export function keepsOwner(standing: Standing, { added, removed, before = [] }: CommitDone): boolean {
+  const stay = before.filter((device) => !removed.some((gone) => isSameDevice(gone, device)));
+  const owners = standing.roles.filter(({ role }) => role === "owner");
+  const isThere = ({ accountId }: HasAccount): boolean =>
+    [...stay, ...added].some((one) => equalBytes(one.accountId, accountId));
+  return owners.length === 0 || owners.some(isThere);
 }
 
 /** A device, or an account with all of its devices. */

@@ -14,7 +14,8 @@ export type WelcomedEpoch = Awaited<ReturnType<Host["engine"]["join"]>>;
 /**
  * A Welcome to a conversation that this device was in before: removed, and added again, it may be without having been
  * there to see it. Only a later epoch of the same class counts, and only from somebody who by the roles that it knew
- * last may add it: else whoever holds a KeyPackage could lead it out of the conversation (CLT-63).
+ * last may add it: else whoever holds a KeyPackage could lead it out of the conversation (CLT-63). A device that has the
+ * conversation from a backup was never in it, and any member may put it in its lost one's place (GRP-14).
  * @throws ClientError CLIENT_WELCOME_OLD, CLIENT_WELCOME_TERMS, CLIENT_COMMIT_ROLE
  */
 export function checkReturn(
@@ -26,7 +27,10 @@ export function checkReturn(
     throw new ClientError("CLIENT_WELCOME_OLD", { epoch: group.epoch });
   if (group.terms.class !== record.class) throw new ClientError("CLIENT_WELCOME_TERMS");
   const added = [{ accountId }];
-  if (!mayCommit(record.shared.state, welcomedBy.accountId, { added, removed: [] }))
+  if (
+    record.condition !== "restored" &&
+    !mayCommit(record.shared.state, welcomedBy.accountId, { added, removed: [] })
+  )
     throw new ClientError("CLIENT_COMMIT_ROLE");
 }
 

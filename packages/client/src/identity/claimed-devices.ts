@@ -1,13 +1,13 @@
 import type { LeafIdentity, MlsEngine } from "@portcullis/mls";
 import {
   equalBytes,
+  isSameDevice,
   toBase64Url,
   type AccountId,
   type BucketStart,
   type DeviceId,
   type DeviceReference,
 } from "@portcullis/protocol";
-import { isSameDevice } from "../conversation/commit-check.ts";
 import { requireListed, type DeviceDirectory } from "./device-directory.ts";
 import { ClientError } from "../errors.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";

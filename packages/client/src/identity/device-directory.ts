@@ -47,19 +47,30 @@ export function lookupWindow(
   return { notBeforeMs: (startBucket - bucketSeconds) * 1000, notAfterMs: atMs + CLOCKS_DIFFER_MS };
 }
 
-/** @throws ClientError CLIENT_DEVICE_UNKNOWN unless the device stands in its account's list, with that key if one is named */
-export function requireListed(
-  lists: ProvenLists,
-  { accountId, deviceId, signatureKey }: DeviceReference & Partial<LeafIdentity>,
-): void {
+/** A device, with its key if that is known. */
+type Leaf = DeviceReference & Partial<LeafIdentity>;
+
+/** Whether its account's list is there and names the device no more, or with another key. */
+export function isUnlisted(lists: ProvenLists, { accountId, deviceId, signatureKey }: Leaf): boolean {
   const list = lists.get(toBase64Url(accountId));
-  const device = list && deviceOf(list, deviceId);
-  const same = device && equalBytes(device.signatureKey, signatureKey ?? device.signatureKey);
-  if (same !== true)
-    throw new ClientError("CLIENT_DEVICE_UNKNOWN", {
-      accountId: toBase64Url(accountId),
-      deviceId: toBase64Url(deviceId),
-    });
+  if (list === undefined) return false;
+  const device = deviceOf(list, deviceId);
+  return device === undefined || !equalBytes(device.signatureKey, signatureKey ?? device.signatureKey);
+}
+
+/** @throws ClientError CLIENT_DEVICE_UNKNOWN unless the device stands in its account's list, with that key if one is named */
+export function requireListed(lists: ProvenLists, leaf: Leaf): void {
+  if (!lists.get(toBase64Url(leaf.accountId)) || isUnlisted(lists, leaf))
+    throw new ClientError("CLIENT_DEVICE_UNKNOWN", factsOf(leaf));
+}
+
+/** @throws ClientError CLIENT_DEVICE_LISTED unless {@link isUnlisted} */
+export function requireUnlisted(lists: ProvenLists, leaf: Leaf): void {
+  if (!isUnlisted(lists, leaf)) throw new ClientError("CLIENT_DEVICE_LISTED", factsOf(leaf));
+}
+
+function factsOf({ accountId, deviceId }: DeviceReference): Record<string, string> {
+  return { accountId: toBase64Url(accountId), deviceId: toBase64Url(deviceId) };
 }
 
 /** Whose devices are whose, as far as this client has seen proof that everybody sees the same. */
@@ -104,20 +115,29 @@ export class DeviceDirectory {
   }
 
   /**
-   * A lookup that lets these devices be added in this bucket; the last one serves again while it does, and lists them.
-   * At most 64 accounts. @throws ClientError CLIENT_DEVICE_UNKNOWN, CLIENT_SERVER_UNREACHABLE; LedgerError, CryptoError
+   * A lookup that lets these devices be added in this bucket, and those that are `unlisted` be removed; the last one
+   * serves again while it does. At most 64 accounts.
+   * @throws ClientError CLIENT_DEVICE_UNKNOWN, CLIENT_DEVICE_LISTED, CLIENT_SERVER_UNREACHABLE; LedgerError, CryptoError
    */
-  async prove(devices: readonly DeviceReference[], startBucket: BucketStart): Promise<Looked> {
-    const accounts = accountsOf(devices);
+  async prove(
+    devices: readonly Leaf[],
+    startBucket: BucketStart,
+    unlisted: readonly Leaf[] = [],
+  ): Promise<Looked> {
+    const accounts = accountsOf([...devices, ...unlisted]);
+    const demand = (lists: ProvenLists): void => {
+      for (const device of devices) requireListed(lists, device);
+      for (const device of unlisted) requireUnlisted(lists, device);
+    };
     const window = lookupWindow(startBucket, this.#nowMs() + DEVICE_BEHIND_MS, this.#provider);
     const of = accounts.map((accountId) => toBase64Url(accountId)).join();
     const latest = this.#latest;
-    if (latest?.of === of && this.#serves(latest, devices, window)) return latest;
+    if (latest?.of === of && this.#serves(latest, accounts, window, demand)) return latest;
     const size = this.#log?.size;
     const lookup = await this.#fetchLookup(accounts);
     const looked = { of, lookup, lists: this.check(lookup, accounts, window, size) };
     this.#latest = looked;
-    for (const device of devices) requireListed(looked.lists, device);
+    demand(looked.lists);
     return looked;
   }
 
@@ -159,11 +179,16 @@ export class DeviceDirectory {
     this.admit([leaf]);
   }
 
-  /** A device that was linked since is in none that was asked for before. */
-  #serves({ lookup, lists }: Looked, devices: readonly DeviceReference[], window: LookupWindow): boolean {
+  /** A device that was linked since is in none that was asked for before, and one that was unlinked is in them. */
+  #serves(
+    { lookup, lists }: Looked,
+    accounts: readonly AccountId[],
+    window: LookupWindow,
+    demand: (lists: ProvenLists) => void,
+  ): boolean {
     try {
-      this.check(lookup, accountsOf(devices), window);
-      for (const device of devices) requireListed(lists, device);
+      this.check(lookup, accounts, window);
+      demand(lists);
       return true;
     } catch {
       return false;

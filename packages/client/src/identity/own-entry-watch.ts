@@ -1,32 +1,25 @@
 import { deviceOf } from "@portcullis/ledger/identity";
 import type { AccountRecord } from "../account/account-record.ts";
-import { isTransient } from "../errors.ts";
-import type { EventHub } from "../event-hub.ts";
-import type { ClientEvents } from "../host.ts";
+import { Recurring, type LookingDevice } from "../recurring.ts";
 import type { DeviceDirectory } from "./device-directory.ts";
 import { checkOwnEntry, type IdentityAlarm } from "./own-entry.ts";
 
 /** What the watch needs of its device. */
-export interface WatchedDevice {
+export interface WatchedDevice extends LookingDevice {
   readonly account: AccountRecord;
   readonly devices: DeviceDirectory;
-  readonly events: EventHub<ClientEvents>;
-  readonly ready: boolean;
-  later(delayMs: number, task: () => void): void;
 }
 
 /** Looks again and again at what everybody is shown of this account, and alarms its owner (CLT-05). */
 export class OwnEntryWatch {
   readonly #device: WatchedDevice;
-  readonly #everyMs: number;
+  readonly #recurring: Recurring;
   readonly #onUnlinked: () => void;
   #isUnlinked = false;
-  /** The connection for which it is watched. */
-  #connection: object | undefined;
 
   constructor(device: WatchedDevice, { everyMs, onUnlinked }: { everyMs: number; onUnlinked: () => void }) {
     this.#device = device;
-    this.#everyMs = everyMs;
+    this.#recurring = new Recurring(device, everyMs, () => this.look());
     this.#onUnlinked = onUnlinked;
   }
 
@@ -37,18 +30,7 @@ export class OwnEntryWatch {
 
   /** At each connection, and then at intervals for as long as it lasts. */
   begin(): void {
-    const connection = {};
-    this.#connection = connection;
-    const look = async (): Promise<void> => {
-      if (this.#connection !== connection || !this.#device.ready) return;
-      try {
-        await this.look();
-      } catch (error) {
-        if (!isTransient(error)) this.#device.events.emit("fault", error);
-      }
-      this.#device.later(this.#everyMs, () => void look());
-    };
-    void look();
+    this.#recurring.begin();
   }
 
   /** @throws ClientError CLIENT_SERVER_UNREACHABLE */

@@ -9,6 +9,7 @@ import {
 import type { SharedState } from "@portcullis/protocol/content";
 import type { KeyPackageClaims } from "../account/key-package-claims.ts";
 import type { Conversation } from "../conversation/conversation.ts";
+import type { MemberDevicesKeeper } from "../conversation/member-devices.ts";
 import { demandUse } from "../conversation/join-rules.ts";
 import { roleOf, type HasAccount } from "../conversation/state-rules.ts";
 import { ClientError, isTransient } from "../errors.ts";
@@ -65,6 +66,7 @@ export interface DoorkeeperTools {
   /** For so long each waits for the one before it. Milliseconds. */
   readonly turnMs: number;
   readonly claims: Pick<KeyPackageClaims, "of">;
+  readonly memberDevices: Pick<MemberDevicesKeeper, "settle">;
 }
 
 /** Lets in who asks to join, where this account may: one Commit for each, or an answer that says why not. */
@@ -73,6 +75,8 @@ export class Doorkeeper {
   readonly #with: DoorkeeperTools;
   /** What is under way in a conversation. */
   readonly #rounds = new Map<Conversation, Promise<void>>();
+  /** Where this device has looked since it may let somebody in. */
+  readonly #mayIn = new Set<Conversation>();
   /** Requests that failed for good, or whose turn comes when more was delivered: not tried again at each look. */
   readonly #passed = new Set<string>();
 
@@ -86,10 +90,17 @@ export class Doorkeeper {
     if (conversation.states?.state.links !== undefined) this.look(conversation);
   }
 
+  /** Whoever has just become an admin is somebody for whom others wait. */
+  stateChanged(conversation: Conversation): void {
+    if (this.#turnIn(conversation) === undefined) this.#mayIn.delete(conversation);
+    else if (!this.#mayIn.has(conversation)) this.resume(conversation);
+  }
+
   /** Looks at what waits when this device's turn comes: those who may let in go by leaf (GRP-25). */
   look(conversation: Conversation | undefined): void {
     const turn = conversation && this.#turnIn(conversation);
     if (conversation === undefined || turn === undefined) return;
+    this.#mayIn.add(conversation);
     this.#host.later(turn * this.#with.turnMs, () => {
       const before = this.#rounds.get(conversation) ?? Promise.resolve();
       const round = before.then(() => this.#answerAll(conversation));
@@ -109,9 +120,11 @@ export class Doorkeeper {
   async #answerAll(conversation: Conversation): Promise<void> {
     try {
       if (!this.#host.ready) return;
-      const { api } = this.#with;
-      for (const request of await api.joinRequests(this.#host.account, conversation.id))
-        await this.#answer(conversation, request);
+      const { api, memberDevices } = this.#with;
+      const requests = await api.joinRequests(this.#host.account, conversation.id);
+      // They would refuse the group as it is.
+      if (requests.length > 0 && !(await memberDevices.settle(conversation))) return;
+      for (const request of requests) await this.#answer(conversation, request);
     } catch (error) {
       // What waits is looked at again at the next connection.
       if (!isTransient(error) && this.#host.ready) this.#host.events.emit("fault", error);

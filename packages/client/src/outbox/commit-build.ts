@@ -1,8 +1,16 @@
 import type { Member, RatchetRow } from "@portcullis/mls";
 import { sha256 } from "@portcullis/crypto";
-import { encodeCommitData, equalBytes, limits, type AccountId, type BucketStart } from "@portcullis/protocol";
+import {
+  encodeCommitData,
+  equalBytes,
+  isSameDevice,
+  limits,
+  type AccountId,
+  type BucketStart,
+  type DeviceReference,
+} from "@portcullis/protocol";
 import { encodeSharedState } from "@portcullis/protocol/content";
-import { isSameDevice, rosterOf } from "../conversation/commit-check.ts";
+import { rosterOf } from "../conversation/commit-check.ts";
 import type { DeviceDirectory } from "../identity/device-directory.ts";
 import type { LogView } from "../identity/log-view.ts";
 import { ClientError } from "../errors.ts";
@@ -37,8 +45,8 @@ export function isMoot(epoch: Epoch, intent: CommitIntent): boolean {
 
 /**
  * A Commit on this epoch with the statement of what it does, the salts for the server, and for those whom it adds the
- * Welcome and the lookup that proves their devices.
- * @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_JOIN_…, MlsError
+ * Welcome. The lookup proves their devices, and that those which others than the roles permit are removed are lost.
+ * @throws ClientError CLIENT_COMMIT_ROLE, CLIENT_DEVICE_…, CLIENT_JOIN_…, MlsError
  */
 export async function buildCommit(
   epoch: Epoch,
@@ -54,7 +62,12 @@ export async function buildCommit(
   const { group, nextRosterKey: rosterKey } = epoch;
   const { startBucket, states, committer, directory, log } = context;
   const { add, remove } = remaining(epoch, intent);
-  states.demandRight(committer, { added: add, removed: remove });
+  const unlisted = remove.filter(
+    (member) =>
+      !equalBytes(member.accountId, committer) &&
+      intent.removeDevices?.some((gone) => isSameDevice(gone, member)) === true,
+  );
+  states.demandRight(committer, { added: add, removed: remove, unlisted, before: group.members });
   const admitted = (intent.admits ?? []).filter(({ accountId }) =>
     add.some((device) => equalBytes(device.accountId, accountId)),
   );
@@ -66,16 +79,16 @@ export async function buildCommit(
   const state = afterCommit(states.state, [...stay, ...add], admitted);
   const { salts, root } = rosterOf(rosterKey, [...stay, ...add]);
   const devices = add.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
-  const removed = remove.map(({ accountId, deviceId }) => ({ accountId, deviceId }));
-  const lookup = await proveAdded(add, startBucket, directory);
+  const lookup = await prove({ listed: devices, unlisted }, startBucket, directory);
   const authenticatedData = encodeCommitData({
     added: devices,
-    removed,
+    removed: remove,
     startBucket,
     rosterRoot: root,
     ...(lookup && { lookupHash: sha256(lookup) }),
     ...(log.head && { treeHead: log.head }),
     ...(admitted.length > 0 && { admitted }),
+    ...(unlisted.length > 0 && { unlisted }),
   });
   const { message, welcome, pending, ratchet } = await group.commit({
     add: add.map(({ keyPackage }) => keyPackage),
@@ -98,13 +111,13 @@ export async function buildCommit(
 }
 
 /** MLS asks for each added device whether it is proven: when it does, the directory has the lists. */
-async function proveAdded(
-  add: readonly Addition[],
+async function prove(
+  { listed, unlisted }: { listed: readonly DeviceReference[]; unlisted: readonly Member[] },
   startBucket: BucketStart,
   directory: DeviceDirectory,
 ): Promise<Uint8Array | undefined> {
-  if (add.length === 0) return undefined;
-  const { lookup, lists } = await directory.prove(add, startBucket);
+  if (listed.length + unlisted.length === 0) return undefined;
+  const { lookup, lists } = await directory.prove(listed, startBucket, unlisted);
   directory.learn(lists);
   return lookup;
 }
