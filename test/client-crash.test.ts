@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { PortcullisClient } from "@portcullis/client";
+import type { PortcullisClient, StoreChange } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { decodeClientFrame, decodeMlsOuter, toHex, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
@@ -130,6 +130,40 @@ for (const when of ["before", "after"] as const)
     await again.caughtUp(id, sequence);
     assert.equal(again.state(id).name, "After");
     await again.close();
+  });
+
+for (const when of ["before", "after"] as const)
+  test(`CLT-41: a conversation that was begun by a client which crashed ${when} each write begins whole or not at all`, async () => {
+    const handle = `eve ${when}`;
+    await (await room.join(handle)).close();
+    const dee = await room.join(`dee ${when}`);
+    const everybody = [ann.accountId, dee.accountId];
+    const ofIt = (changes: readonly StoreChange[]): boolean =>
+      changes.some((change) => "put" in change && ["conversation", "outbox"].includes(change.put));
+    let whole = 0;
+    for (let writes = 0; ; writes++) {
+      assert.ok(writes < 20);
+      const store = new FailingStore(new SqliteStore(room.storePath(handle)), when, writes, ofIt);
+      let eve = await room.reopen(handle, { store });
+      await eve.connect().catch(() => undefined);
+      const name = `${when} ${writes}`;
+      const begun = await eve
+        .createConversation({ class: "sealed", name, members: everybody })
+        .catch(() => undefined);
+      await eve.close();
+      eve = await room.reopen(handle);
+      await eve.connect();
+      const [state] = eve.conversations().filter((one) => one.name === name);
+      if (state !== undefined) {
+        whole++;
+        const id = state.conversationId;
+        await Promise.all([ann, dee, eve].map((client) => client.waitForConversation(id)));
+        assert.equal(eve.state(id).members.length, 3);
+      }
+      await eve.close();
+      if (begun !== undefined) break;
+    }
+    assert.ok(whole > 1, "it crashed in between");
   });
 
 test("CLT-40: what is sent again is the same bytes", () => {

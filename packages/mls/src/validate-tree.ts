@@ -36,7 +36,8 @@ export async function checkNodes(
   checkShape(tree);
   checkKeysAreUnique(tree);
   checkUnmergedLeaves(tree);
-  if (!equalBytes(await rootHash({ hash: (input) => hash.digest(input) }, tree), treeHash)) refuse("tree hash");
+  if (!equalBytes(await rootHash({ hash: (input) => hash.digest(input) }, tree), treeHash))
+    refuse("tree hash");
   if (!(await verifyParentHashes(tree, hash))) refuse("parent hash");
 }
 

@@ -23,6 +23,7 @@ import { Inbox } from "./inbox.ts";
 import { Lane } from "../lane.ts";
 import { MessageIntake } from "./message-intake.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
+import type { Accepted } from "../outbox/outbox-held.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { secretNames, type SecretNames } from "./secret-names.ts";
 import { removeLeaving, repeatState, settleChange } from "./state-changes.ts";
@@ -108,7 +109,7 @@ export class Conversation {
     return this.#lane.drained();
   }
 
-  /** Epoch 0 with this device alone; the Commits that add the others wait in the outbox. Returns what becomes of these. */
+  /** Epoch 0 with this device alone, and in the same write the Commits that add the others. Returns what becomes of these. */
   async create(
     conversationClass: ConversationClass,
     state: SharedState,
@@ -117,10 +118,13 @@ export class Conversation {
     const { start, facts } = await foundGroup(this.#host, this.id, conversationClass);
     const batch = new Batch();
     await this.#begin(batch, { start, facts, condition: "creating", states: StateKeeper.begun(state) });
+    const commits = additions.map((add) => {
+      const outcome = Promise.withResolvers<Accepted>();
+      batch.add(this.outbox.enqueue({ kind: "commit", add, remove: [] }, outcome));
+      return outcome.promise;
+    });
     await this.#host.write(batch.changes(this.#epoch, this.names));
     batch.settle();
-    const commits = additions.map((add) => this.outbox.add({ kind: "commit", add, remove: [] }));
-    for (const commit of commits) commit.catch(() => undefined);
     return commits;
   }
 
