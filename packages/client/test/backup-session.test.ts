@@ -208,3 +208,15 @@ test("BKP-26: turned off, nothing of it is kept, and what stands goes when the s
   await device.backup.drained();
   assert.equal(vault.generations.size, 1);
 });
+
+test("BKP-20, BKP-26: that of another device, turned off here, is gone before this one's is turned on", async () => {
+  const device = await keeperOf(1);
+  const { vault, backup } = device;
+  vault.answer = () => unreachable();
+  await assert.rejects(backup.turnOff(), { code: "CLIENT_SERVER_UNREACHABLE" });
+  vault.standing![1].deviceId = linked;
+  vault.answer = () => {};
+  await backup.turnOn();
+  await backup.drained();
+  assert.deepEqual([device.places(), backup.status.state], [[[1]], "on"]);
+});

@@ -155,9 +155,8 @@ export class Backup {
       const { record, restore, keys: known } = this.#kept;
       const before = known?.keys ?? [];
       const fresh = this.#host.random(KEY_BYTES);
-      // While another generation is being made, nobody knows which of them stands.
-      const standing = record?.replaces === false ? before.slice(0, 1) : before;
-      const keys = [fresh, ...(record || restore ? standing : [])].slice(0, MOST_KEYS);
+      // While another generation is being made, nobody knows which of them stands; one that stands has left one key.
+      const keys = [fresh, ...(record || restore ? before : [])].slice(0, MOST_KEYS);
       const outcome = await seal(keys);
       const renewed = record && { record: this.#upload.fresh(fresh), pending: null };
       await this.#kept.change({ keys: { keys, recoveryVersion: outcome.version }, ...renewed });
