@@ -72,12 +72,14 @@ function scene(options: {
   const { requests, links = [link], claim = async () => [[]], ownLeaf = 0, isUnfit = false } = options;
   const done: {
     claims: number;
+    members: number;
     refusals: JoinRefusal[];
     faults: unknown[];
     intents: Intent[];
     delays: number[];
   } = {
     claims: 0,
+    members: 0,
     refusals: [],
     faults: [],
     intents: [],
@@ -91,6 +93,7 @@ function scene(options: {
       group: {
         members: [
           { accountId: owner, leafIndex: 0 },
+          { accountId: owner, leafIndex: 10 },
           { accountId: owner, leafIndex: 3 },
           { accountId: asAccountId(new Uint8Array(32)), leafIndex: 2 },
         ],
@@ -126,8 +129,9 @@ function scene(options: {
     turnMs: 2000,
     memberDevices: { settle: async () => !isUnfit },
     claims: {
-      of: () => {
+      of: (_accounts: unknown, members: number) => {
         done.claims++;
+        done.members = members;
         return claim();
       },
     },
@@ -139,6 +143,8 @@ function scene(options: {
   return {
     done,
     conversation,
+    host,
+    api,
     look: async () => {
       keeper.look(conversation as unknown as Conversation);
       await settle();
@@ -154,6 +160,7 @@ function scene(options: {
 test("GRP-25: a good request becomes one Commit with its link; when this device connects, only where there are links", async () => {
   const { done, look } = scene({ requests: [requestAt(NOW)] });
   await look();
+  assert.equal(done.members, 4, "for a conversation that has so many already");
   assert.deepEqual(done.intents, [
     {
       kind: "commit",
@@ -179,6 +186,7 @@ test("GRP-25: each device that may let in has its turn, by leaf, and a member no
   for (const [ownLeaf, delays] of [
     [0, [0]],
     [3, [2000]],
+    [10, [4000]],
     [2, []],
   ] as const) {
     const { done, look } = scene({ requests: [], ownLeaf });
@@ -235,4 +243,52 @@ test("GRP-25: a link that this device does not know is refused when it has taken
   conversation.watchers.look();
   await settle();
   assert.deepEqual([done.refusals, done.intents.length], [[], 1]);
+});
+
+test("GRP-25: one is let in after the other, each judged behind the Commit for the one before, over two looks too", async () => {
+  const others = [1, 2].map((byte) => asAccountId(new Uint8Array(32).fill(byte)));
+  const { done, conversation, look, settle } = scene({
+    requests: others.map((account) => requestAt(NOW, account)),
+    links: [{ ...link, uses: 1 }],
+  });
+  conversation.outbox.add = async (intent: Intent) => {
+    done.intents.push(intent);
+    return { sequence: 6, acceptedAtMs: 0 };
+  };
+  await look();
+  await look();
+  assert.equal(done.intents.length, 1, "the Commit was not delivered yet");
+  conversation.states.state = stateWith({ ...link, uses: 1, admitted: [others[0]!] });
+  conversation.cursor = 6;
+  conversation.watchers.look();
+  await settle();
+  assert.equal(done.intents.length, 1);
+  assert.deepEqual(done.refusals, ["used-up", "admitted", "used-up"]);
+});
+
+test("GRP-25: without a connection nobody is asked, and what fails for want of one is no fault", async () => {
+  const claim = async (): Promise<never> => {
+    host.ready = false;
+    throw new ClientError("CLIENT_DEVICE_UNKNOWN");
+  };
+  const { done, host, api, look } = scene({ requests: [requestAt(NOW)], claim });
+  await look();
+  assert.deepEqual([done.claims, done.faults], [1, []]);
+  let asked = 0;
+  api.joinRequests = async () => {
+    asked++;
+    return [];
+  };
+  await look();
+  assert.equal(asked, 0);
+});
+
+test("GRP-25: whoever may not let in any more, when it comes to a request, does nothing about it", async () => {
+  const { done, conversation, api, look } = scene({ requests: [] });
+  api.joinRequests = async () => {
+    conversation.states.state = { ...stateWith(), roles: [{ accountId: asker, role: "owner" }] };
+    return [requestAt(NOW)];
+  };
+  await look();
+  assert.deepEqual([done.refusals, done.intents, done.faults], [[], [], []]);
 });

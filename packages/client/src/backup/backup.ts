@@ -70,7 +70,7 @@ export class Backup {
   #waiting = 0;
   /** Why it is going on by itself later. */
   readonly #timed = new Set<"gathering" | "retry">();
-  /** The server was not asked yet, on this connection, whether the backup is as it was left. */
+  /** The server did not say yet, on this connection, that the backup is as it was left, with this device's code. */
   #isFresh = true;
   #waitMs = FIRST_WAIT_MS;
   #code: string | undefined;
@@ -155,9 +155,8 @@ export class Backup {
       const { record, restore, keys: known } = this.#kept;
       const before = known?.keys ?? [];
       const fresh = this.#host.random(KEY_BYTES);
-      // While another generation is being made, nobody knows which of them stands.
-      const standing = record?.replaces === false ? before.slice(0, 1) : before;
-      const keys = [fresh, ...(record || restore ? standing : [])].slice(0, MOST_KEYS);
+      // While another generation is being made, nobody knows which of them stands; one that stands has left one key.
+      const keys = [fresh, ...(record || restore ? before : [])].slice(0, MOST_KEYS);
       const outcome = await seal(keys);
       const renewed = record && { record: this.#upload.fresh(fresh), pending: null };
       await this.#kept.change({ keys: { keys, recoveryVersion: outcome.version }, ...renewed });
@@ -210,8 +209,8 @@ export class Backup {
       await this.#look();
       await this.#bringUp();
       this.#waitMs = FIRST_WAIT_MS;
-      this.#tell(undefined);
       await this.#checkCode();
+      this.#tell(undefined);
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
       if (!isTransient(error)) this.#tell(String(error.facts["refusal"] ?? error.code));
@@ -257,9 +256,9 @@ export class Backup {
   async #checkCode(): Promise<void> {
     const { record, keys } = this.#kept;
     if (!this.#isFresh || record === undefined) return;
-    this.#isFresh = false;
     if ((await this.#vault.recoveryVersion()) !== keys?.recoveryVersion)
       throw new ClientError("CLIENT_BACKUP_CODE");
+    this.#isFresh = false;
   }
 
   async #lose(): Promise<never> {
