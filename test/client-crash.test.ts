@@ -153,7 +153,7 @@ for (const when of ["before", "after"] as const)
       await eve.close();
       eve = await room.reopen(handle);
       await eve.connect();
-      const [state] = eve.conversations().filter((one) => one.name === name);
+      const state = eve.conversations().find((one) => one.name === name);
       if (state !== undefined) {
         whole++;
         const id = state.conversationId;
