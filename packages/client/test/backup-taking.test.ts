@@ -41,7 +41,10 @@ test("BKP-30: everything comes back, newest first, and the device keeps the back
   assert.deepEqual(gets, ["GET 3", "GET 2", "GET 1", "GET 0"]);
   assert.deepEqual(sequencesOf(device.messages), [1, 2, 3, 4, 5]);
   const { condition, shared } = device.conversations.get(toBase64Url(talk))!.record!;
-  assert.deepEqual([condition, shared.state.name, device.settings.get("theme")], ["left", "Talk", "dark"]);
+  assert.deepEqual(
+    [condition, shared.state.name, device.settings.get("theme")],
+    ["restored", "Talk", "dark"],
+  );
   const counts = device.statuses.map(({ restored }) => restored).filter((one) => one !== undefined);
   assert.deepEqual(counts.at(-1), { messages: 5, left: 0, missing: 0 });
   assert.deepEqual(
@@ -69,7 +72,7 @@ test("BKP-30: why a conversation is frozen does not come back, and what goes on 
   device.isIn(other, 7);
   await connect(device);
   const { record } = device.conversations.get(toBase64Url(talk))!;
-  assert.deepEqual([record!.condition, record!.freeze], ["left", undefined]);
+  assert.deepEqual([record!.condition, record!.freeze], ["restored", undefined]);
   assert.deepEqual(sequencesOf(device.messages), [1, 2, 3, 7], "it gets the other one by itself");
 });
 

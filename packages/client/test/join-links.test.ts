@@ -28,19 +28,20 @@ const conversationWith = (links: JoinLink[]): Conversation => {
     record: { class: "sealed" },
     states: { state },
     epoch: { group: { members: [{ accountId: maker, leafIndex: 0 }] } },
-    get outbox(): never {
-      throw new Error("it is sent");
-    },
-    get latestMs(): never {
-      throw new Error("it is sent");
-    },
-    get sendingEpoch(): never {
-      throw new Error("it is sent");
+    drained: async () => {},
+    outbox: {
+      add: async (): Promise<never> => {
+        throw new Error("it is sent");
+      },
     },
   };
   return conversation as unknown as Conversation;
 };
-const host = { account: { accountId: maker }, clock: { now: () => NOW }, random } as unknown as Host;
+const host = {
+  account: { accountId: maker, provider: "chat.example" },
+  clock: { now: () => NOW },
+  random,
+} as unknown as Host;
 const make = (terms: JoinLinkTerms, links: JoinLink[] = []): Promise<string> =>
   makeJoinLink(host, conversationWith(links), { server: "https://chat.example", terms });
 
