@@ -87,9 +87,9 @@ test("ACN-26: with its recovery code the account comes back on a new device, and
     eve.state(talk).members.map(({ deviceId }) => deviceId),
     [eve.deviceId, dora.deviceId],
   );
-  const { sequence } = await dora.send(talk, { text: "it is me again" });
+  const { sequence } = await dora.messages.send(talk, { text: "it is me again" });
   await eve.caughtUp(talk, sequence);
-  assert.equal((await eve.history(talk)).at(-1)?.text, "it is me again");
+  assert.equal((await eve.messages.history(talk)).at(-1)?.text, "it is me again");
   await lost.close();
 });
 

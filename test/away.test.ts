@@ -27,7 +27,9 @@ after(async () => room.close());
 async function talk(id: ConversationId): Promise<number> {
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
     const sends = [ann, cem].flatMap((client) =>
-      Array.from({ length: MESSAGES / EPOCHS / 2 }, (_, i) => client.send(id, { text: `${epoch} ${i}` })),
+      Array.from({ length: MESSAGES / EPOCHS / 2 }, (_, i) =>
+        client.messages.send(id, { text: `${epoch} ${i}` }),
+      ),
     );
     await Promise.all(sends);
     await ann.setRole(id, cem.accountId, "admin");
@@ -66,14 +68,14 @@ test(`CLT-44: a device that was away for ${MESSAGES} messages and ${EPOCHS} epoc
   await caughtUp();
   assert.deepEqual(troubles, []);
   const textsOf = async (client: PortcullisClient, id: ConversationId): Promise<string[]> =>
-    (await client.history(id, { limit: 2 * MESSAGES })).flatMap(({ text }) => text ?? []);
+    (await client.messages.history(id, { limit: 2 * MESSAGES })).flatMap(({ text }) => text ?? []);
   for (const id of ids) {
     assert.equal(bob.state(id).epoch, ann.state(id).epoch);
     const texts = await textsOf(bob, id);
     assert.equal(texts.length, MESSAGES);
     assert.deepEqual(texts, await textsOf(ann, id));
-    const { sequence } = await bob.send(id, { text: "back" });
+    const { sequence } = await bob.messages.send(id, { text: "back" });
     await ann.caughtUp(id, sequence);
-    assert.equal((await ann.history(id)).at(-1)?.text, "back");
+    assert.equal((await ann.messages.history(id)).at(-1)?.text, "back");
   }
 });

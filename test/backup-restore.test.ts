@@ -24,14 +24,14 @@ after(() => room.close());
 test("BKP-30, BKP-05: with the code history and settings come back, with receipts, and everything goes on", async () => {
   const { client: lost, code, talk } = await keeper("ann");
   assert.ok(lost.backup().segments > 2);
-  const history = await lost.history(talk, all);
+  const history = await lost.messages.history(talk, all);
   await lost.close();
   const { client: ann, seen } = await recovered("ann", code);
-  assert.deepEqual(await ann.history(talk, all), history);
+  assert.deepEqual(await ann.messages.history(talk, all), history);
   assert.equal(ann.settings.get("theme"), "ann's colours");
   const { condition, name } = ann.state(talk);
   assert.deepEqual([condition, name], ["restored", "With ann"]);
-  await assert.rejects(ann.send(talk, { text: "too early" }), { code: "CLIENT_CONVERSATION_LEFT" });
+  await assert.rejects(ann.messages.send(talk, { text: "too early" }), { code: "CLIENT_CONVERSATION_LEFT" });
   const lefts = seen.flatMap(({ state, restored }) => (state === "restoring" ? [restored?.left] : []));
   assert.deepEqual(
     lefts,
@@ -43,24 +43,24 @@ test("BKP-30, BKP-05: with the code history and settings come back, with receipt
   assert.deepEqual(await storedMessages("ann again", talk), await storedMessages("ann", talk));
   await bob.addMembers(talk, [ann.accountId]);
   await ann.waitForConversation(talk);
-  const { sequence } = await bob.send(talk, { text: "welcome back" });
+  const { sequence } = await bob.messages.send(talk, { text: "welcome back" });
   await ann.caughtUp(talk, sequence);
   assert.deepEqual(
-    (await ann.history(talk, all)).map(({ text }) => text),
+    (await ann.messages.history(talk, all)).map(({ text }) => text),
     [...history.map(({ text }) => text), "welcome back"],
   );
   // What it keeps from now on, the next device gets.
   await ann.backedUp();
   await ann.close();
   const { client: third } = await recovered("ann", code, { storeName: "ann a third time" });
-  assert.equal((await third.history(talk, all)).at(-1)?.text, "welcome back");
+  assert.equal((await third.messages.history(talk, all)).at(-1)?.text, "welcome back");
 });
 
 for (const when of ["before", "after"] as const)
   test(`BKP-31: a restore that crashed ${when} any of its writes goes on to the same history`, async () => {
     const handle = `returning ${when}`;
     const { client: lost, code, talk } = await keeper(handle, 40);
-    const history = await lost.history(talk, all);
+    const history = await lost.messages.history(talk, all);
     await lost.close();
     const storeName = `${handle} again`;
     const isOfRestore = (changes: readonly StoreChange[]): boolean =>
@@ -90,7 +90,7 @@ for (const when of ["before", "after"] as const)
       done.stop();
       if (isCrashed) crashes++;
       else {
-        assert.deepEqual(await client!.history(talk, all), history);
+        assert.deepEqual(await client!.messages.history(talk, all), history);
         assert.equal(client!.settings.get("theme"), `${handle}'s colours`);
       }
       await client!.close();
@@ -100,7 +100,7 @@ for (const when of ["before", "after"] as const)
 
 test("BKP-32: what is missing, changed or in another's place is said, and the rest is taken back", async () => {
   const { client: lost, code, talk } = await keeper("damaged", 30);
-  const history = await lost.history(talk, all);
+  const history = await lost.messages.history(talk, all);
   const { segments } = lost.backup();
   await lost.close();
   let kept: object | undefined;
@@ -116,7 +116,7 @@ test("BKP-32: what is missing, changed or in another's place is said, and the re
     is: ({ state, code: wrong }) => state === "incomplete" && wrong !== undefined,
   });
   assert.deepEqual([status.code, status.restored?.missing], ["CLIENT_BACKUP_MISSING", 2]);
-  const there = await client.history(talk, all);
+  const there = await client.messages.history(talk, all);
   assert.ok(there.length < history.length && there.length >= history.length - 16 && segments > 3);
   const sequences = new Set(history.map(({ sequence }) => sequence));
   assert.ok(there.every(({ sequence }) => sequences.has(sequence)));
@@ -124,7 +124,7 @@ test("BKP-32: what is missing, changed or in another's place is said, and the re
   await assert.rejects(client.restoreBackup(), { code: "CLIENT_BACKUP_MISSING" });
   meddler.answer = (_, response) => Promise.resolve(response);
   await client.restoreBackup();
-  assert.deepEqual(await client.history(talk, all), history);
+  assert.deepEqual(await client.messages.history(talk, all), history);
   assert.equal(client.backup().state, "on");
 });
 
@@ -140,7 +140,7 @@ test("BKP-33: without a backup, or with a head that is none of ours, the account
   await client.backedUp();
 
   const { client: lost, code: second, talk } = await keeper("beheaded");
-  const history = await lost.history(talk, all);
+  const history = await lost.messages.history(talk, all);
   await lost.close();
   const meddler = withHead(() => "A".repeat(150));
   const { client: again, status: refused } = await recovered("beheaded", second, {
@@ -155,7 +155,11 @@ test("BKP-33: without a backup, or with a head that is none of ours, the account
   listen(there);
   await there.connect();
   await told;
-  assert.deepEqual(await there.history(talk, all), history, "it is tried again with the next connection");
+  assert.deepEqual(
+    await there.messages.history(talk, all),
+    history,
+    "it is tried again with the next connection",
+  );
 });
 
 test("BKP-33: a head that is older than one that this device has seen is refused", async () => {

@@ -47,7 +47,7 @@ export async function say(
   what: string,
 ): Promise<void> {
   const texts = Array.from({ length: count }, (_, i) => `${what} said thing number ${i}`);
-  await Promise.all(texts.map((text, i) => (i % 2 === 0 ? client : bob).send(talk, { text })));
+  await Promise.all(texts.map((text, i) => (i % 2 === 0 ? client : bob).messages.send(talk, { text })));
   await client.idle();
   await client.caughtUp(talk, bob.state(talk).sequence);
 }

@@ -45,7 +45,7 @@ test("BKP-05: the server has no word of the backup and no key of it; a device fo
   assert.deepEqual(rest, []);
   assert.notDeepEqual(second, first);
   await client.settled();
-  const texts = (await client.history(talk, all)).map(({ text }) => text ?? "");
+  const texts = (await client.messages.history(talk, all)).map(({ text }) => text ?? "");
   const words = [...texts, "secretive's colours", toHex(first!), toHex(second!)];
   assert.equal(plaintextFoundIn(join(directory, "server"), words), 0);
   for (const file of ["portcullis.sqlite", "portcullis.sqlite-wal"]) {
@@ -61,10 +61,10 @@ test("BKP-02: a new code makes the backup anew, and the code before opens nothin
   await lost.backedUp();
   await say(talk, lost, 2, "later");
   await lost.backedUp();
-  const history = await lost.history(talk, all);
+  const history = await lost.messages.history(talk, all);
   await assert.rejects(recovered("renewing", code), { code: "CLIENT_SERVER_REFUSED" });
   const { client } = await recovered("renewing", next);
-  assert.deepEqual(await client.history(talk, all), history);
+  assert.deepEqual(await client.messages.history(talk, all), history);
   await lost.close();
 });
 
@@ -81,14 +81,14 @@ for (const lost of ["request", "answer"] as const)
     const platform = { ...nodePlatform, fetch: down };
     const handle = `losing the ${lost}`;
     const { client, talk } = await keeper(handle, 20, { platform });
-    const history = await client.history(talk, all);
+    const history = await client.messages.history(talk, all);
     isDown = true;
     await client.setRecoveryCode();
     await assert.rejects(client.backedUp(), { code: "CLIENT_SERVER_UNREACHABLE" });
     const code = await client.setRecoveryCode();
     await client.close();
     const { client: again } = await recovered(handle, code);
-    assert.deepEqual(await again.history(talk, all), history);
+    assert.deepEqual(await again.messages.history(talk, all), history);
   });
 
 test("BKP-20: it is turned on with a code of this device's alone, and elsewhere refused", async () => {
@@ -144,10 +144,10 @@ test("BKP-23: many small segments are made few again, and nothing is lost by it"
     await lost.backedUp();
   }
   assert.ok(lost.backup().segments < base + backup.spareSegments);
-  const history = await lost.history(talk, all);
+  const history = await lost.messages.history(talk, all);
   await lost.close();
   const { client } = await recovered("compacting", code);
-  assert.deepEqual(await client.history(talk, all), history);
+  assert.deepEqual(await client.messages.history(talk, all), history);
   assert.equal(client.settings.get("count"), String(3 * base + backup.spareSegments - 1));
 });
 
@@ -156,7 +156,7 @@ for (const when of ["before", "after"] as const)
     const handle = `crashing ${when}`;
     const { client, code, talk } = await keeper(handle, 10);
     await say(talk, client, 10, "more");
-    const history = await client.history(talk, all);
+    const history = await client.messages.history(talk, all);
     await client.close();
     for (let writes = 0; ; writes++) {
       const failing = new FailingStore(new SqliteStore(room.storePath(handle)), when, writes, isOfBackup);
@@ -172,13 +172,13 @@ for (const when of ["before", "after"] as const)
       if (!isOver) break;
     }
     const { client: again } = await recovered(handle, code);
-    assert.deepEqual(await again.history(talk, all), history);
+    assert.deepEqual(await again.messages.history(talk, all), history);
   });
 
 test("BKP-24: a backup that is not as this device left it is made anew, and it is said", async () => {
   const { platform, heads } = headsLeft();
   const { client: kept, code, talk } = await keeper("rolled back", 20, { platform });
-  const history = await kept.history(talk, all);
+  const history = await kept.messages.history(talk, all);
   await kept.close();
   let shown: string | undefined = heads.at(-2);
   const meddler = withHead(() => shown);
@@ -208,7 +208,7 @@ test("BKP-24: a backup that is not as this device left it is made anew, and it i
   await again.backedUp();
   await again.close();
   const { client: back } = await recovered("rolled back", code);
-  assert.deepEqual(await back.history(talk, all), history);
+  assert.deepEqual(await back.messages.history(talk, all), history);
   assert.equal(back.settings.get("size"), "9");
 });
 
@@ -243,10 +243,10 @@ test("BKP-25: a backup that is full says so, keeps what it has, and goes on when
   isFull = false;
   await client.backedUp();
   assert.equal(client.backup().code, undefined);
-  const history = await client.history(talk, all);
+  const history = await client.messages.history(talk, all);
   await client.close();
   const { client: again } = await recovered("full", code);
-  assert.deepEqual(await again.history(talk, all), history);
+  assert.deepEqual(await again.messages.history(talk, all), history);
 });
 
 test("BKP-25: it is made anew when it is full alone, and not again when the new one does not fit either", async () => {
@@ -288,7 +288,7 @@ for (const when of ["before", "after"] as const)
     }
     const { segments } = client.backup();
     await say(talk, client, 4, "too much");
-    const history = await client.history(talk, all);
+    const history = await client.messages.history(talk, all);
     await client.close();
     let full: string | undefined;
     const platform = answering((method, path) => {
@@ -319,7 +319,7 @@ for (const when of ["before", "after"] as const)
     }
     assert.ok(crashes > 2);
     const { client: again } = await recovered(handle, code);
-    assert.deepEqual(await again.history(talk, all), history);
+    assert.deepEqual(await again.messages.history(talk, all), history);
     assert.equal(again.settings.get("count"), String(tight.spareSegments - 1));
   });
 

@@ -56,12 +56,12 @@ async function act(
   acknowledged: string[],
 ): Promise<void> {
   const sends = words.map((text) =>
-    client.send(id, { text }).then(
+    client.messages.send(id, { text }).then(
       () => acknowledged.push(text),
       () => undefined,
     ),
   );
-  await ann.send(id, { text: `to ${words[0]}` });
+  await ann.messages.send(id, { text: `to ${words[0]}` });
   await Promise.all(sends);
 }
 
@@ -89,15 +89,15 @@ for (const when of ["before", "after"] as const)
     bob = await room.reopen(handle, { platform: watching });
     await bob.connect();
     await bob.idle();
-    const { sequence } = await bob.send(id, { text: "still here" });
+    const { sequence } = await bob.messages.send(id, { text: "still here" });
     await Promise.all([ann.caughtUp(id, sequence), bob.caughtUp(id, sequence)]);
     const seenBy = async (client: PortcullisClient): Promise<string[]> =>
-      (await client.history(id, { limit: 1000 })).map(({ text }) => text ?? "");
+      (await client.messages.history(id, { limit: 1000 })).map(({ text }) => text ?? "");
     const seen = await seenBy(ann);
     assert.deepEqual(await seenBy(bob), seen);
     assert.equal(new Set(seen).size, seen.length, "none twice");
     for (const text of acknowledged) assert.ok(seen.includes(text), text);
-    const history = await ann.history(id, { limit: 1000 });
+    const history = await ann.messages.history(id, { limit: 1000 });
     const arrived = new Set(history.map(({ messageId }) => toHex(messageId)));
     assert.ok(kept.size > 0);
     assert.ok(
@@ -194,7 +194,7 @@ test("CLT-41: a server that stops and starts in the middle loses nothing that it
     for (const client of [ann, dee])
       for (let i = 0; i < 5; i++) {
         words.push(`${client.handle} ${round} ${i}`);
-        sends.push(client.send(id, { text: words.at(-1)! }));
+        sends.push(client.messages.send(id, { text: words.at(-1)! }));
       }
     await room.restartServer();
   }
@@ -203,7 +203,7 @@ test("CLT-41: a server that stops and starts in the middle loses nothing that it
   const last = Math.max(ann.state(id).sequence, dee.state(id).sequence);
   await Promise.all([ann.caughtUp(id, last), dee.caughtUp(id, last)]);
   for (const client of [ann, dee]) {
-    const seen = (await client.history(id, { limit: 100 })).map(({ text }) => text);
+    const seen = (await client.messages.history(id, { limit: 100 })).map(({ text }) => text);
     assert.equal(seen.length, words.length);
     assert.deepEqual(new Set(seen), new Set(words));
   }

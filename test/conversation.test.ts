@@ -32,7 +32,7 @@ async function sharedTexts(id: ConversationId, clients: readonly PortcullisClien
   await Promise.all(clients.map((client) => client.caughtUp(id, highest)));
   const seen = await Promise.all(
     clients.map(async (client) =>
-      (await client.history(id)).map(({ sequence, text }) => `${sequence} ${text}`),
+      (await client.messages.history(id)).map(({ sequence, text }) => `${sequence} ${text}`),
     ),
   );
   for (const texts of seen) assert.deepEqual(texts, seen[0]);
@@ -45,9 +45,9 @@ for (const conversationClass of ["sealed", "recorded"] as const) {
     const id = await ann.createConversation({ class: conversationClass, members: [bob.accountId] });
     await bob.waitForConversation(id);
     assert.equal(bob.state(id).class, conversationClass);
-    await ann.send(id, { text: "Houston, we've had a problem." });
+    await ann.messages.send(id, { text: "Houston, we've had a problem." });
     await bob.caughtUp(id, 2);
-    await bob.send(id, { text: "This is Houston. Say again please." });
+    await bob.messages.send(id, { text: "This is Houston. Say again please." });
     assert.deepEqual(await sharedTexts(id, [ann, bob]), [
       "Houston, we've had a problem.",
       "This is Houston. Say again please.",
@@ -71,7 +71,9 @@ for (const conversationClass of ["sealed", "recorded"] as const) {
       said.push(...texts);
       await Promise.all(
         everybody.flatMap((client) =>
-          texts.filter((text) => text.startsWith(client.handle)).map((text) => client.send(id, { text })),
+          texts
+            .filter((text) => text.startsWith(client.handle))
+            .map((text) => client.messages.send(id, { text })),
         ),
       );
       clock.advance(QUARTER_MS);
@@ -96,13 +98,13 @@ for (const conversationClass of ["sealed", "recorded"] as const) {
     await bob.waitForConversation(id);
     await bob.close();
     for (let i = 0; i < 5; i++) {
-      await ann.send(id, { text: `while you were out ${i}` });
+      await ann.messages.send(id, { text: `while you were out ${i}` });
       clock.advance(QUARTER_MS / 2);
     }
     await ann.addMembers(id, [people.cem.accountId]);
-    await ann.send(id, { text: "welcome, Cem" });
+    await ann.messages.send(id, { text: "welcome, Cem" });
     people.bob = await room.reopen("bob");
-    const late = people.bob.send(id, { text: "written before the line was there" });
+    const late = people.bob.messages.send(id, { text: "written before the line was there" });
     await people.bob.connect();
     await late;
     assert.equal((await sharedTexts(id, [ann, people.bob])).length, 7);
@@ -119,10 +121,10 @@ test("CLT-15: of two competing Commits the loser makes its own anew on top of th
   await Promise.all([
     ann.addMembers(id, [dee.accountId]),
     bob.addMembers(id, [eve.accountId]),
-    cem.send(id, { text: "meanwhile" }),
+    cem.messages.send(id, { text: "meanwhile" }),
   ]);
   await Promise.all([dee, eve].map((client) => client.waitForConversation(id)));
-  await eve.send(id, { text: "I came second" });
+  await eve.messages.send(id, { text: "I came second" });
   await Promise.all([ann, bob, cem, dee, eve].map((client) => client.caughtUp(id, eve.state(id).sequence)));
   for (const client of [ann, bob, cem, dee, eve]) assert.equal(client.state(id).members.length, 5);
 });
@@ -131,18 +133,18 @@ test("CLT-34: somebody who is removed keeps the history and nothing else", async
   const { ann, bob, cem } = people;
   const id = await ann.createConversation({ class: "recorded", members: [bob.accountId, cem.accountId] });
   await Promise.all([bob, cem].map((client) => client.waitForConversation(id)));
-  await ann.send(id, { text: "goodbye, Cem" });
+  await ann.messages.send(id, { text: "goodbye, Cem" });
   const left = nextEvent(cem, "left");
   await ann.removeMembers(id, [cem.accountId]);
   await left;
-  await ann.send(id, { text: "he is gone" });
+  await ann.messages.send(id, { text: "he is gone" });
   await cem.settled();
   assert.equal(cem.state(id).condition, "left");
   assert.deepEqual(
-    (await cem.history(id)).map(({ text }) => text),
+    (await cem.messages.history(id)).map(({ text }) => text),
     ["goodbye, Cem"],
   );
-  await assert.rejects(cem.send(id, { text: "let me in" }), { code: "CLIENT_CONVERSATION_LEFT" });
+  await assert.rejects(cem.messages.send(id, { text: "let me in" }), { code: "CLIENT_CONVERSATION_LEFT" });
   assert.deepEqual(await sharedTexts(id, [ann, bob]), ["goodbye, Cem", "he is gone"]);
 });
 
@@ -151,7 +153,7 @@ test("CLT-17: an epoch older than seven days is renewed before anything is said 
   const id = await ann.createConversation({ class: "recorded", members: [bob.accountId] });
   await bob.waitForConversation(id);
   clock.advance(7 * 86_400_000 + 1);
-  await bob.send(id, { text: "a week later" });
+  await bob.messages.send(id, { text: "a week later" });
   assert.deepEqual(await sharedTexts(id, [ann, bob]), ["a week later"]);
   assert.equal(ann.state(id).epoch, 2);
 });
@@ -162,9 +164,9 @@ test("CLT-42: a clock that is behind does not keep anybody from writing", async 
   const fay = await room.join("fay", { clock: slow });
   const id = await ann.createConversation({ class: "recorded", members: [fay.accountId] });
   await fay.waitForConversation(id);
-  await ann.send(id, { text: "what time is it?" });
+  await ann.messages.send(id, { text: "what time is it?" });
   await fay.caughtUp(id, 2);
-  await fay.send(id, { text: "later than I thought" });
+  await fay.messages.send(id, { text: "later than I thought" });
   assert.equal((await sharedTexts(id, [ann, fay])).length, 2);
 });
 

@@ -20,10 +20,10 @@ import {
   type CommitData,
   type ConversationId,
 } from "@portcullis/protocol";
-import { encodeSharedState, stateMessage, type Role, type SharedState } from "@portcullis/protocol/content";
+import { encodeSharedState, type Role, type SharedState } from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { decodeAccountRecord } from "../packages/client/src/account/account-record.ts";
-import { sendContent } from "../packages/client/src/conversation/content.ts";
+import { sendAct } from "../packages/client/src/conversation/content.ts";
 import type { Conversation } from "../packages/client/src/conversation/conversation.ts";
 import type { Accepted } from "../packages/client/src/outbox/outbox-held.ts";
 import type { DeviceSession } from "../packages/client/src/device-session.ts";
@@ -156,7 +156,7 @@ async function assertRejected(act: () => Promise<unknown>, code: string): Promis
   const honest = contentOf({ text: "an honest word" });
   const { sequence } = await sendRaw(honest.applicationData, honest.tag);
   await ann.caughtUp(talk, sequence);
-  const shown = new Set((await ann.history(talk)).map((message) => message.sequence));
+  const shown = new Set((await ann.messages.history(talk)).map((message) => message.sequence));
   assert.ok(!shown.has(event.sequence) && shown.has(sequence));
 }
 
@@ -197,7 +197,7 @@ test("CLT-27: a record that leaves a gap is shown and the gap is told", async ()
   assert.equal(answer.type, "accepted");
   const { expected, actual, sequence } = await gap;
   assert.deepEqual({ expected, actual }, { expected: index, actual: index + 5 });
-  assert.ok((await ann.history(talk)).some((message) => message.sequence === sequence));
+  assert.ok((await ann.messages.history(talk)).some((message) => message.sequence === sequence));
 });
 
 test("CLT-10: a Commit that adds somebody whom it does not name freezes", async () => {
@@ -252,7 +252,7 @@ async function stateLie(
   const previous = sha256(encodeSharedState(state));
   const next = { ...state, version: state.version + 1, previous, ...lie(state) };
   const rejected = nextEvent(ann, "rejected");
-  await sendContent(mallory, conversationOf(id), (base) => stateMessage({ ...base, state: next }));
+  await sendAct(mallory, conversationOf(id), { kind: "state", state: next });
   const event = await rejected;
   assert.deepEqual([event.code, event.senderAccountId], [code, mallory.account.accountId]);
   assert.equal(ann.state(id).name, "");

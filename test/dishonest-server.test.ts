@@ -118,16 +118,16 @@ for (const { name, change, code } of items)
   test(name, async () => {
     meddler.nextItem(change);
     const rejected = nextEvent(bob, "rejected");
-    const { sequence } = await ann.send(talk, { text: name });
+    const { sequence } = await ann.messages.send(talk, { text: name });
     assert.deepEqual(await rejected, {
       conversationId: talk,
       sequence,
       senderAccountId: ann.accountId,
       code,
     });
-    const next = await ann.send(talk, { text: "and on it goes" });
+    const next = await ann.messages.send(talk, { text: "and on it goes" });
     await bob.caughtUp(talk, next.sequence);
-    const seen = new Set((await bob.history(talk)).map((message) => message.sequence));
+    const seen = new Set((await bob.messages.history(talk)).map((message) => message.sequence));
     assert.ok(seen.has(next.sequence) && !seen.has(sequence));
   });
 
@@ -144,11 +144,11 @@ test("CLT-23: a wrong receipt for one's own message is told, and the message kep
     return { ...frame, items };
   };
   const rejected = nextEvent(bob, "rejected");
-  const { sequence } = await bob.send(talk, { text: "for the record" });
+  const { sequence } = await bob.messages.send(talk, { text: "for the record" });
   const told = await rejected;
   meddler.frame = (frame) => frame;
   assert.deepEqual([told.sequence, told.code], [sequence, "CLIENT_RECEIPT"]);
-  assert.equal((await bob.history(talk)).at(-1)?.sequence, sequence);
+  assert.equal((await bob.messages.history(talk)).at(-1)?.sequence, sequence);
 });
 
 test("an item that is left out is asked for again", async () => {
@@ -157,11 +157,11 @@ test("an item that is left out is asked for again", async () => {
     meddler.frame = (other) => other;
     return undefined;
   };
-  const first = await ann.send(talk, { text: "lost on the way" });
+  const first = await ann.messages.send(talk, { text: "lost on the way" });
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const second = await ann.send(talk, { text: "shows that one is missing" });
+  const second = await ann.messages.send(talk, { text: "shows that one is missing" });
   await bob.caughtUp(talk, second.sequence);
-  const seen = (await bob.history(talk)).map(({ sequence }) => sequence);
+  const seen = (await bob.messages.history(talk)).map(({ sequence }) => sequence);
   assert.ok(seen.includes(first.sequence));
 });
 
@@ -180,8 +180,8 @@ test("CLT-11, CLT-14: a Commit whose start bucket was not current freezes, and s
       sequence: 2,
     },
   );
-  await ann.send(id, { text: "bob takes nothing more" });
-  await assert.rejects(bob.send(id, { text: "and says nothing more" }), {
+  await ann.messages.send(id, { text: "bob takes nothing more" });
+  await assert.rejects(bob.messages.send(id, { text: "and says nothing more" }), {
     code: "CLIENT_CONVERSATION_FROZEN",
   });
   await bob.close();
@@ -222,7 +222,7 @@ test("CLT-04, CLT-18: a KeyPackage with a key that is not in the device list is 
   };
   await assert.rejects(bob.addMembers(id, [eve.accountId]), { code: "CLIENT_DEVICE_UNKNOWN" });
   meddler.answer = (_, response) => Promise.resolve(response);
-  const { sequence } = await bob.send(id, { text: "nobody came" });
+  const { sequence } = await bob.messages.send(id, { text: "nobody came" });
   await ann.caughtUp(id, sequence);
   assert.equal(ann.state(id).members.length, 2);
 });
@@ -250,7 +250,7 @@ async function claimLie(
   } finally {
     meddler.answer = (_, response) => Promise.resolve(response);
   }
-  const { sequence } = await bob.send(id, { text: "nobody came, nobody froze" });
+  const { sequence } = await bob.messages.send(id, { text: "nobody came, nobody froze" });
   await ann.caughtUp(id, sequence);
   assert.deepEqual([ann.state(id).members.length, ann.state(id).condition], [2, "open"]);
 }

@@ -43,6 +43,22 @@ export class FailingStore implements ClientStore {
     return this.#store.history(...request);
   }
 
+  timeline(...request: Parameters<ClientStore["timeline"]>): ReturnType<ClientStore["timeline"]> {
+    return this.#store.timeline(...request);
+  }
+
+  find(...request: Parameters<ClientStore["find"]>): ReturnType<ClientStore["find"]> {
+    return this.#store.find(...request);
+  }
+
+  waiting(...request: Parameters<ClientStore["waiting"]>): ReturnType<ClientStore["waiting"]> {
+    return this.#store.waiting(...request);
+  }
+
+  expiring(...request: Parameters<ClientStore["expiring"]>): ReturnType<ClientStore["expiring"]> {
+    return this.#store.expiring(...request);
+  }
+
   arrived(...request: Parameters<ClientStore["arrived"]>): ReturnType<ClientStore["arrived"]> {
     return this.#store.arrived(...request);
   }

@@ -149,11 +149,11 @@ test("GRP-13: whoever leaves is removed by the others, and reads nothing after",
   await bob.leave(id);
   await left;
   await level(id, ann, cem);
-  const { sequence } = await ann.send(id, { text: "he is gone" });
+  const { sequence } = await ann.messages.send(id, { text: "he is gone" });
   await cem.caughtUp(id, sequence);
   assert.equal(bob.state(id).condition, "left");
   assert.deepEqual(
-    (await bob.history(id)).flatMap(({ text }) => text ?? []),
+    (await bob.messages.history(id)).flatMap(({ text }) => text ?? []),
     [],
   );
   for (const client of [ann, cem]) assert.equal(client.state(id).members.length, 2);

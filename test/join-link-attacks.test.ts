@@ -9,9 +9,9 @@ import {
   type ConversationId,
   type JoinRequestsAnswer,
 } from "@portcullis/protocol";
-import { stateMessage, type JoinLink, type SharedState } from "@portcullis/protocol/content";
+import { type JoinLink, type SharedState } from "@portcullis/protocol/content";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { sendContent } from "../packages/client/src/conversation/content.ts";
+import { sendAct } from "../packages/client/src/conversation/content.ts";
 import { changeState } from "../packages/client/src/conversation/state-changes.ts";
 import { changed } from "../packages/client/src/conversation/state-rules.ts";
 import type { DeviceSession } from "../packages/client/src/device-session.ts";
@@ -77,7 +77,7 @@ test("GRP-21: a state that invents a link, or raises one's uses, is refused by e
   for (const links of lies) {
     const rejected = nextEvent(ann, "rejected");
     const state: SharedState = { ...changed(states!.state, { name: "x" }), name: "", links };
-    await sendContent(mallory, conversationOf(id), (base) => stateMessage({ ...base, state }));
+    await sendAct(mallory, conversationOf(id), { kind: "state", state });
     assert.match((await rejected).code, /^CLIENT_STATE_(?:LINK|ROLE)$/);
     assert.equal(ann.joinLinks(id)[0]?.uses, 2);
     assert.equal(ann.joinLinks(id).length, 1);

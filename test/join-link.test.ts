@@ -71,7 +71,7 @@ test("GRP-25: whoever asks by a link is let in by an owner who is there, and eve
     assert.deepEqual(admittedBy(client, id), [[toHex(cem.accountId)]]);
   }
   assert.deepEqual(cem.joinRequests(), []);
-  const { sequence } = await cem.send(id, { text: "hello" });
+  const { sequence } = await cem.messages.send(id, { text: "hello" });
   await bob.caughtUp(id, sequence);
   await assert.rejects(cem.askToJoin(link), { code: "CLIENT_JOIN_MEMBER" });
 });

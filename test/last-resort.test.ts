@@ -52,9 +52,9 @@ test("CLT-51, CLT-62: an account whose KeyPackages somebody used up is added all
   await bob.connect();
   for (const id of ids) {
     await bob.waitForConversation(id);
-    const { sequence } = await ann.send(id, { text: "you can be reached" });
+    const { sequence } = await ann.messages.send(id, { text: "you can be reached" });
     await bob.caughtUp(id, sequence);
-    assert.equal((await bob.history(id)).at(-1)?.text, "you can be reached");
+    assert.equal((await bob.messages.history(id)).at(-1)?.text, "you can be reached");
   }
   await bob.settled();
   for (const id of ids) assert.equal(bob.state(id).epoch, 2, "another leaf key in each");

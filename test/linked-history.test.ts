@@ -30,12 +30,12 @@ before(async () => {
   long = await bob.createConversation({ class: "recorded", members });
   over = await bob.createConversation({ class: "sealed", members, name: "Over" });
   await Promise.all([ann.waitForConversation(long), ann.waitForConversation(over)]);
-  await bob.send(over, { text: "the last word" });
+  await bob.messages.send(over, { text: "the last word" });
   const left = nextEvent(ann, "left");
   await bob.removeMembers(over, members);
   await left;
   const texts = Array.from({ length: 70 }, (_, i) => `message ${i}`);
-  await Promise.all(texts.map((text, i) => (i % 2 === 0 ? ann : bob).send(long, { text })));
+  await Promise.all(texts.map((text, i) => (i % 2 === 0 ? ann : bob).messages.send(long, { text })));
   await ann.idle();
 });
 after(async () => room.close());
@@ -65,8 +65,10 @@ function historyIs(state: HistoryState): { listen: (client: PortcullisClient) =>
 async function assertSameHistory(other: PortcullisClient): Promise<void> {
   await other.waitForConversation(long);
   for (const id of [long, over]) {
-    const theirs = (await other.history(id, { limit: 500 })).filter(({ sequence }) => sequence < 1000);
-    const ours = await ann.history(id, { limit: 500 });
+    const theirs = (await other.messages.history(id, { limit: 500 })).filter(
+      ({ sequence }) => sequence < 1000,
+    );
+    const ours = await ann.messages.history(id, { limit: 500 });
     assert.deepEqual(theirs.slice(0, ours.length), ours);
   }
   const listed = (client: PortcullisClient): string[] =>

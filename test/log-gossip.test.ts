@@ -55,10 +55,10 @@ test("CLT-07: a server that shows one client another identity log, its witnesses
   const misled = await room.reopen("bob", { platform: meddler.platform, logProofMs: 1 });
   const bobs = nextEvent(misled, "log-alarm");
   await misled.connect();
-  await ann.send(id, { text: "what I have seen goes with this" });
+  await ann.messages.send(id, { text: "what I have seen goes with this" });
   const seenByBob = await bobs;
   const anns = nextEvent(ann, "log-alarm");
-  await misled.send(id, { text: "and here goes what I was shown" });
+  await misled.messages.send(id, { text: "and here goes what I was shown" });
   const seenByAnn = await anns;
   assert.deepEqual([seenByBob.reason, seenByAnn.reason], ["fork", "fork"]);
   assert.deepEqual(seenByBob.by, { accountId: ann.accountId, deviceId: ann.deviceId });
@@ -68,7 +68,7 @@ test("CLT-07: a server that shows one client another identity log, its witnesses
   assert.notDeepEqual(one.root, other.root);
   assert.deepEqual(seenByBob.theirs.root, other.root);
   assert.ok(
-    (await misled.history(id)).some(({ text }) => text?.startsWith("what I")),
+    (await misled.messages.history(id)).some(({ text }) => text?.startsWith("what I")),
     "no message is held up",
   );
   meddler.request = (_, response) => Promise.resolve(response);
@@ -86,7 +86,7 @@ test("CLT-07, CLT-08: a fork of another size is found out too: no proof joins it
   const misled = await room.reopen("cem", { platform: meddler.platform, logProofMs: 1 });
   const cems = nextEvent(misled, "log-alarm");
   await misled.connect();
-  await ann.send(id, { text: "of another size" });
+  await ann.messages.send(id, { text: "of another size" });
   const { reason, ours, theirs, by } = await cems;
   assert.equal(reason, "unproven");
   assert.equal(ours.size, fork.size);
@@ -147,10 +147,10 @@ test("CLT-07: honest people hear no alarm, and what was proven once is not asked
   const id = await talkWith(eve);
   for (let i = 0; i < 3; i++) {
     await grow();
-    await ann.send(id, { text: "one" });
-    const { sequence } = await ann.send(id, { text: "and one more" });
+    await ann.messages.send(id, { text: "one" });
+    const { sequence } = await ann.messages.send(id, { text: "and one more" });
     await eve.caughtUp(id, sequence);
-    await eve.send(id, { text: "well" });
+    await eve.messages.send(id, { text: "well" });
   }
   await ann.idle();
   assert.deepEqual(alarms, []);

@@ -45,7 +45,7 @@ async function begin(): Promise<ConversationId> {
 }
 
 async function textsOf(client: PortcullisClient, id: ConversationId): Promise<(string | undefined)[]> {
-  return (await client.history(id, { limit: 100 })).map(({ text }) => text);
+  return (await client.messages.history(id, { limit: 100 })).map(({ text }) => text);
 }
 
 const hasCommit = (frame: ServerFrame): boolean =>
@@ -87,18 +87,18 @@ for (const [attack, arrivals] of Object.entries(attacks))
     const words = ["one", "two", "three", "four"];
     const sends: Promise<unknown>[] = [];
     for (const text of words.slice(0, 2)) {
-      sends.push(bob.send(id, { text: `Bob's ${text}` }).catch(() => undefined));
-      await ann.send(id, { text: `Ann's ${text}` });
+      sends.push(bob.messages.send(id, { text: `Bob's ${text}` }).catch(() => undefined));
+      await ann.messages.send(id, { text: `Ann's ${text}` });
     }
     await ann.addMembers(id, [cem.accountId]);
     for (const text of words.slice(2)) {
-      sends.push(bob.send(id, { text: `Bob's ${text}` }).catch(() => undefined));
-      await ann.send(id, { text: `Ann's ${text}` });
+      sends.push(bob.messages.send(id, { text: `Bob's ${text}` }).catch(() => undefined));
+      await ann.messages.send(id, { text: `Ann's ${text}` });
     }
     const seen = await textsOf(bob, id);
     await becomeHonest();
     await Promise.all(sends);
-    const { sequence } = await ann.send(id, { text: "honest again" });
+    const { sequence } = await ann.messages.send(id, { text: "honest again" });
     await bob.caughtUp(id, sequence);
     await bob.idle();
     const last = bob.state(id).sequence;
@@ -120,7 +120,7 @@ async function captured(id: ConversationId, text: string): Promise<Item> {
     taken.resolve(item);
     return item;
   });
-  const { sequence } = await ann.send(id, { text });
+  const { sequence } = await ann.messages.send(id, { text });
   await bob.caughtUp(id, sequence);
   return taken.promise;
 }
@@ -130,11 +130,11 @@ test("a server that puts an old message in the place of the next one is told of,
   const old = await captured(id, "said once");
   meddler.nextItem((item) => ({ ...old, sequence: item.sequence }));
   const rejected = nextEvent(bob, "rejected");
-  const { sequence } = await ann.send(id, { text: "kept from Bob" });
+  const { sequence } = await ann.messages.send(id, { text: "kept from Bob" });
   const { code, ...where } = await rejected;
   assert.deepEqual([where.sequence, code], [sequence, "MLS_GENERATION_USED"]);
   const gap = nextEvent(bob, "gap");
-  const next = await ann.send(id, { text: "and on" });
+  const next = await ann.messages.send(id, { text: "and on" });
   await bob.caughtUp(id, next.sequence);
   assert.deepEqual([(await gap).sequence, await textsOf(bob, id)], [next.sequence, ["said once", "and on"]]);
 });
@@ -144,7 +144,7 @@ test("a server that puts a message into another conversation is told of, and it 
   const stranger = await captured(id, "for this conversation alone");
   meddler.nextItem((item) => ({ ...stranger, sequence: item.sequence }));
   const rejected = nextEvent(bob, "rejected");
-  await ann.send(other, { text: "replaced" });
+  await ann.messages.send(other, { text: "replaced" });
   const { conversationId, code } = await rejected;
   assert.deepEqual([conversationId, code], [other, "MLS_CONVERSATION"]);
   assert.deepEqual(await textsOf(bob, other), []);
@@ -195,7 +195,7 @@ test("CLT-45: an answer that never comes is asked for over a new connection, and
   const other = await ann.createConversation({ class: "sealed", members: [dee.accountId] });
   await Promise.all([ann.waitForConversation(id), dee.waitForConversation(other)]);
   const requests: Record<string, () => Promise<unknown>> = {
-    message: () => dee.send(id, { text: "said once" }),
+    message: () => dee.messages.send(id, { text: "said once" }),
     commit: () => dee.addMembers(id, [cem.accountId]),
   };
   for (const [name, request] of Object.entries(requests)) {
@@ -203,13 +203,15 @@ test("CLT-45: an answer that never comes is asked for over a new connection, and
     silent.arrivals = silentAbout(id);
     const reason = nextBreak(dee);
     const requested = request();
-    const { sequence } = await ann.send(other, { text: `while the server says nothing of a ${name}` });
+    const { sequence } = await ann.messages.send(other, {
+      text: `while the server says nothing of a ${name}`,
+    });
     await dee.caughtUp(other, sequence);
     assert.deepEqual(await reason, new ClientError("CLIENT_SERVER_SILENT"));
     await requested;
   }
   await cem.waitForConversation(id);
-  const { sequence } = await dee.send(id, { text: "and on" });
+  const { sequence } = await dee.messages.send(id, { text: "and on" });
   await Promise.all([ann, dee].map((client) => client.caughtUp(id, sequence)));
   for (const client of [ann, dee]) assert.deepEqual(await textsOf(client, id), ["said once", "and on"]);
   assert.equal(ann.state(id).members.length, 3);

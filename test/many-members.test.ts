@@ -50,7 +50,7 @@ test("CLT-64, CLT-65: a conversation begins with more accounts than one Commit a
   await bob.waitForConversation(id);
   assert.equal(ann.state(id).epoch, 2);
   assert.equal(bob.state(id).members.length, members.length + 2);
-  const { sequence } = await bob.send(id, { text: "hello, all of you" });
+  const { sequence } = await bob.messages.send(id, { text: "hello, all of you" });
   await ann.caughtUp(id, sequence);
 });
 

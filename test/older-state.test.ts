@@ -20,7 +20,7 @@ const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
 const directory = temporaryDirectory();
 
 async function textsOf(client: PortcullisClient, id: ConversationId): Promise<(string | undefined)[]> {
-  return (await client.history(id)).map(({ text }) => text);
+  return (await client.messages.history(id)).map(({ text }) => text);
 }
 
 test("there is the state of at least one older version", () => {
@@ -54,12 +54,12 @@ async function goOn(room: ProviderRoom, vector: Vector): Promise<void> {
   const cem = await room.join("cem");
   for (const { id: text, class: kind } of vector.conversations) {
     const id = asConversationId(fromBase64Url(text));
-    const said = await ann.send(id, { text: "We have a new version" });
+    const said = await ann.messages.send(id, { text: "We have a new version" });
     await bob.caughtUp(id, said.sequence);
     await ann.addMembers(id, [cem.accountId]);
     await cem.waitForConversation(id);
     await bob.caughtUp(id, ann.state(id).sequence);
-    const answered = await bob.send(id, { text: "and so do I" });
+    const answered = await bob.messages.send(id, { text: "and so do I" });
     await Promise.all([ann, bob, cem].map((client) => client.caughtUp(id, answered.sequence)));
     const { class: shown, name, members } = bob.state(id);
     assert.deepEqual([shown, name, members.length], [kind, `A ${kind} one`, 3]);

@@ -35,10 +35,10 @@ test("LNK-10: a linked device is in all conversations, those that are there and 
   const other = await link(room, ann, "ann's telephone");
   for (const id of talks) {
     await other.waitForConversation(id);
-    const { sequence } = await other.send(id, { text: "from my telephone" });
+    const { sequence } = await other.messages.send(id, { text: "from my telephone" });
     for (const client of [ann, bob]) {
       await client.caughtUp(id, sequence);
-      assert.equal((await client.history(id)).at(-1)?.text, "from my telephone");
+      assert.equal((await client.messages.history(id)).at(-1)?.text, "from my telephone");
       assert.deepEqual(devicesIn(client, id), idsOf(ann, other, bob));
     }
   }
@@ -88,21 +88,23 @@ test("LNK-12: an unlinked device is removed alone, reads nothing after, and says
   const other = await link(room, dan, "dan's telephone");
   const id = await talkWith(dan, "recorded");
   await other.waitForConversation(id);
-  const { sequence } = await dan.send(id, { text: "for both of us" });
+  const { sequence } = await dan.messages.send(id, { text: "for both of us" });
   await other.caughtUp(id, sequence);
   const left = nextEvent(other, "left");
   await assert.rejects(dan.unlinkDevice(dan.deviceId), { code: "CLIENT_DEVICE_SELF" });
   await dan.unlinkDevice(other.deviceId);
   assert.deepEqual((await left).conversationId, id);
-  const after = await bob.send(id, { text: "without the telephone" });
+  const after = await bob.messages.send(id, { text: "without the telephone" });
   await dan.caughtUp(id, after.sequence);
   assert.deepEqual(devicesIn(dan, id), idsOf(dan, bob));
   assert.deepEqual(
     (await dan.devices()).map(({ deviceId }) => toHex(deviceId)),
     idsOf(dan),
   );
-  assert.equal((await other.history(id)).at(-1)?.text, "for both of us");
-  await assert.rejects(other.send(id, { text: "still there" }), { code: "CLIENT_CONVERSATION_LEFT" });
+  assert.equal((await other.messages.history(id)).at(-1)?.text, "for both of us");
+  await assert.rejects(other.messages.send(id, { text: "still there" }), {
+    code: "CLIENT_CONVERSATION_LEFT",
+  });
   await assert.rejects(dan.unlinkDevice(other.deviceId), { code: "CLIENT_DEVICE_UNKNOWN" });
   await other.close();
   const again = await room.reopen("dan", { storeName: "dan's telephone" });
@@ -144,7 +146,7 @@ test("LNK-11: a device that was linked behind another one's back is neither adde
   const alarm = nextEvent(back, "identity-alarm");
   await back.connect();
   await alarm;
-  const { sequence } = await third.send(id, { text: "I am here to stay" });
+  const { sequence } = await third.messages.send(id, { text: "I am here to stay" });
   await back.caughtUp(id, sequence);
   await back.idle();
   assert.deepEqual(devicesIn(back, id), idsOf(back, second, third, bob));

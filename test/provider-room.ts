@@ -74,6 +74,7 @@ export interface ClientSetting {
   readonly joinTurnMs: number;
   readonly answerMs: number;
   readonly warming: Warming;
+  readonly receipts: boolean;
   readonly backup: Partial<BackupPace>;
 }
 
@@ -130,6 +131,8 @@ export async function openProviderRoom(
     clock,
     random,
     keyPackages: 8,
+    // What a test does not ask for is not said.
+    receipts: false,
     ...changes,
   });
   return {

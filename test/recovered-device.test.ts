@@ -78,9 +78,9 @@ test("GRP-14: a member who lost the only device is back in its place, and still 
   await cem.waitForConversation(id);
   assert.deepEqual(devicesIn(cem, id), idsOf(cem, dan));
   assert.equal(roleIn(cem, id), "owner");
-  const { sequence } = await cem.send(id, { text: "I am back" });
+  const { sequence } = await cem.messages.send(id, { text: "I am back" });
   await dan.caughtUp(id, sequence);
-  const last = (await dan.history(id, { limit: 1 })).at(-1);
+  const last = (await dan.messages.history(id, { limit: 1 })).at(-1);
   assert.equal(last?.text, "I am back");
 });
 

@@ -28,12 +28,12 @@ async function begin(conversationClass: "sealed" | "recorded"): Promise<Conversa
 }
 
 async function hears(id: ConversationId, text: string): Promise<void> {
-  const { sequence } = await ann.send(id, { text });
+  const { sequence } = await ann.messages.send(id, { text });
   await Promise.all([bob, cem].map((client) => client.caughtUp(id, sequence)));
 }
 
 const textsOf = async (client: PortcullisClient, id: ConversationId): Promise<string[]> =>
-  (await client.history(id)).flatMap(({ text }) => text ?? []);
+  (await client.messages.history(id)).flatMap(({ text }) => text ?? []);
 
 for (const conversationClass of ["sealed", "recorded"] as const)
   test(`CLT-63: who was removed and is added again takes part again, and never reads what was said between: ${conversationClass}`, async () => {
@@ -42,11 +42,11 @@ for (const conversationClass of ["sealed", "recorded"] as const)
     const left = nextEvent(bob, "left");
     await ann.removeMembers(id, [bob.accountId]);
     await left;
-    await ann.send(id, { text: "without you" });
+    await ann.messages.send(id, { text: "without you" });
     await ann.addMembers(id, [bob.accountId]);
     await bob.waitForConversation(id);
     await hears(id, "two");
-    const { sequence } = await bob.send(id, { text: "back" });
+    const { sequence } = await bob.messages.send(id, { text: "back" });
     await Promise.all([ann, bob].map((client) => client.caughtUp(id, sequence)));
     assert.deepEqual(await textsOf(bob, id), ["one", "two", "back"]);
     assert.deepEqual(await textsOf(ann, id), ["one", "without you", "two", "back"]);
@@ -58,14 +58,14 @@ test("CLT-63: who was away while removed and added again takes part again", asyn
   await hears(id, "one");
   await bob.close();
   await ann.removeMembers(id, [bob.accountId]);
-  await ann.send(id, { text: "without you" });
+  await ann.messages.send(id, { text: "without you" });
   await ann.addMembers(id, [bob.accountId]);
-  await ann.send(id, { text: "two" });
+  await ann.messages.send(id, { text: "two" });
   bob = await room.reopen("bob");
   await bob.connect();
   await hears(id, "three");
   assert.deepEqual(await textsOf(bob, id), ["one", "two", "three"]);
-  const { sequence } = await bob.send(id, { text: "back" });
+  const { sequence } = await bob.messages.send(id, { text: "back" });
   await cem.caughtUp(id, sequence);
   await bob.close();
   bob = await room.reopen("bob");

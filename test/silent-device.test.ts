@@ -24,7 +24,7 @@ test("DEL-38, LNK-10: a linked device that never connects keeps its account out 
   const silent = await linkSilent(room, ann, "ann's telephone");
   const id = await bob.createConversation({ class: "recorded", members: [ann.accountId] });
   await ann.waitForConversation(id);
-  const { sequence } = await ann.send(id, { text: "you can reach me" });
+  const { sequence } = await ann.messages.send(id, { text: "you can reach me" });
   await bob.caughtUp(id, sequence);
   assert.deepEqual(devicesIn(bob, id), idsOf(ann, bob));
   await silent.close();

@@ -51,7 +51,10 @@ async function restart(client: PortcullisClient): Promise<PortcullisClient> {
 }
 
 const touchesOutbox = (changes: readonly StoreChange[]): boolean =>
-  changes.some((change) => ("put" in change ? change.put : change.erase) === "outbox");
+  changes.some(
+    (change) =>
+      ("put" in change && change.put === "outbox") || ("erase" in change && change.erase === "outbox"),
+  );
 
 for (const when of ["before", "after"] as const)
   test(`GRP-15: a crash ${when} each write neither loses nor repeats a role that is taken away, and another state came first`, async () => {

@@ -100,7 +100,7 @@ for (const conversationClass of ["sealed", "recorded"] as const)
     for (let bucket = 0; bucket < 3; bucket++) {
       for (const client of everybody)
         for (let i = 0; i < 3; i++)
-          last = (await client.send(id, { text: `${client.handle} ${bucket} ${i}` })).sequence;
+          last = (await client.messages.send(id, { text: `${client.handle} ${bucket} ${i}` })).sequence;
       clock.advance(900_000);
     }
     await ann.caughtUp(id, last);
@@ -113,7 +113,7 @@ for (const conversationClass of ["sealed", "recorded"] as const)
     // Every key until here belongs to an epoch that ends now.
     const ofTheFirstEpoch = watched.used.length;
     await cem.removeMembers(id, [bob.accountId]);
-    await ann.send(id, { text: "in the second epoch" });
+    await ann.messages.send(id, { text: "in the second epoch" });
     await ann.settled();
     const secrets = [...distinct(watched.used.slice(0, ofTheFirstEpoch)), ...rosterKey.map(([, key]) => key)];
     assert.ok(secrets.length > 50);

@@ -60,13 +60,13 @@ test("CLT-60, CLT-61: after a bulk add each device commits once, one that crashe
   const eli = await room.reopen("eli", soon);
   await eli.connect();
   await inEpoch(ann, id, 6);
-  await ann.send(id, { text: "warm" });
+  await ann.messages.send(id, { text: "warm" });
   await Promise.all([ann, ...others, dee, eli].map((client) => client.idle()));
   // Whoever connects again has nothing to do.
   await dee.close();
   const again = await room.reopen("dee", soon);
   await again.connect();
-  const { sequence } = await ann.send(id, { text: "still" });
+  const { sequence } = await ann.messages.send(id, { text: "still" });
   await Promise.all([...others, again, eli].map((client) => client.caughtUp(id, sequence)));
   for (const client of [ann, ...others, again, eli]) assert.equal(client.state(id).epoch, 6);
 });
@@ -75,7 +75,7 @@ test("CLT-60: a small conversation stays as it is", async () => {
   const [fay, gus] = [await room.join("fay", soon), await room.join("gus", soon)];
   const id = await fay.createConversation({ class: "sealed", members: [gus.accountId] });
   await gus.waitForConversation(id);
-  const { sequence } = await gus.send(id, { text: "hello" });
+  const { sequence } = await gus.messages.send(id, { text: "hello" });
   await fay.caughtUp(id, sequence);
   assert.equal(fay.state(id).epoch, 1);
 });

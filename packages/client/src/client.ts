@@ -5,14 +5,12 @@ import {
   type ConversationId,
   type DeviceId,
 } from "@portcullis/protocol";
-import { textMessage, type Role } from "@portcullis/protocol/content";
+import type { Role } from "@portcullis/protocol/content";
 import { decodeAccountRecord } from "./account/account-record.ts";
 import { acknowledgeList } from "./account/device-list.ts";
 import { makeInvite, type InviteTerms } from "./account/invite.ts";
 import { makeRecoveryCode } from "./account/recover-account.ts";
 import type { BackupStatus } from "./backup/backup.ts";
-import { sendContent } from "./conversation/content.ts";
-import { messageOf, type ConversationMessage } from "./conversation/conversation-message.ts";
 import {
   conversationState,
   demandOpen,
@@ -40,25 +38,28 @@ import {
 } from "./joining/join-links.ts";
 import type { WaitingJoinRequest } from "./joining/own-join-requests.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
-import type { Accepted } from "./outbox/outbox-held.ts";
+import { Drafts } from "./messages/drafts.ts";
+import { MessageRoom } from "./messages/message-room.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import type { Settings } from "./settings.ts";
-import type { ClientStore, StoredState } from "./store.ts";
+import type { StoredState } from "./store.ts";
 
 /** One device of one account. Everything it shows was verified; what it says was sent is durable at the server. */
 export class PortcullisClient {
   readonly #session: DeviceSession;
   readonly #api: ServerApi;
-  readonly #store: ClientStore;
   readonly #handles = new Map<string, string>();
   readonly #verified: VerifiedAccounts;
+  /** What people say to each other. */
+  readonly messages: MessageRoom;
 
   private constructor(session: DeviceSession, state: StoredState, { api, store }: SessionOptions) {
     this.#session = session;
     this.#verified = new VerifiedAccounts(state, (changes) => session.write(changes));
     this.#api = api;
-    this.#store = store;
+    const drafts = new Drafts(state.secrets, (changes) => session.write(changes));
+    this.messages = new MessageRoom(session, { store, drafts });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
   }
 
@@ -312,15 +313,6 @@ export class PortcullisClient {
     return this.#setState(conversationId, { leave: this.accountId });
   }
 
-  /**
-   * Resolves when the server has accepted the message; until then it is kept and sent again, over crashes too.
-   * @throws ClientError CLIENT_CONVERSATION_…, CLIENT_SERVER_REFUSED, CLIENT_CLOSED
-   */
-  async send(conversationId: ConversationId, message: { readonly text: string }): Promise<Accepted> {
-    const conversation = this.#open(conversationId);
-    return sendContent(this.#session, conversation, (base) => textMessage({ ...base, text: message.text }));
-  }
-
   conversations(): ConversationState[] {
     return [...this.#session.conversations.values()].flatMap((conversation) => {
       const state = conversationState(conversation, this.#known);
@@ -334,16 +326,6 @@ export class PortcullisClient {
     const state = conversation && conversationState(conversation, this.#known);
     if (state === undefined) throw new ClientError("CLIENT_CONVERSATION_UNKNOWN");
     return state;
-  }
-
-  /** The newest messages before `beforeSequence`, oldest first. */
-  async history(
-    conversationId: ConversationId,
-    range: { readonly limit?: number; readonly beforeSequence?: number } = {},
-  ): Promise<ConversationMessage[]> {
-    const { limit = 50, beforeSequence = Number.MAX_SAFE_INTEGER } = range;
-    const stored = await this.#store.history(conversationId, { limit, beforeSequence });
-    return stored.map((message) => messageOf(message));
   }
 
   /** Resolves when this device is a member of the conversation. */

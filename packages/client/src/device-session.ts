@@ -30,6 +30,7 @@ import { Doorkeeper } from "./joining/doorkeeper.ts";
 import { OwnJoinRequests } from "./joining/own-join-requests.ts";
 import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { decodeOutboxEntry } from "./outbox/outbox-entry.ts";
+import { MessageKeeper } from "./messages/message-keeper.ts";
 import type { Platform } from "./platform.ts";
 import { Answers } from "./server/answers.ts";
 import { Connection } from "./server/connection.ts";
@@ -62,6 +63,8 @@ export interface SessionOptions {
   /** A server that has not answered for so long is asked again over a new connection. Milliseconds. */
   readonly answerMs: number;
   readonly warming: Warming;
+  /** Whether receipts are sent where the person has not switched them off. */
+  readonly receipts: boolean;
   readonly backup: BackupPace;
 }
 
@@ -81,6 +84,7 @@ export class DeviceSession implements Host {
   readonly log: LogView;
   readonly devices: DeviceDirectory;
   readonly claims: KeyPackageClaims;
+  readonly messages: MessageKeeper;
   readonly ownEntry: OwnEntryWatch;
   readonly conversations = new Map<string, Conversation>();
   /** Keeps the account's own devices in all conversations. */
@@ -141,6 +145,9 @@ export class DeviceSession implements Host {
     );
     this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
+    const tells = (what: string) => () => options.receipts && this.settings.get(`receipts.${what}`) !== "off";
+    const receipts = { delivered: tells("delivered"), read: tells("read") };
+    this.messages = new MessageKeeper(this, { store, facts: state.facts, receipts });
     this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
     this.#restore(state);
   }
@@ -309,6 +316,7 @@ export class DeviceSession implements Host {
 
   #onReady(): void {
     this.#connected.resolve();
+    this.messages.expiry.sweep().catch((error: unknown) => this.stop(error));
     for (const conversation of this.conversations.values()) {
       conversation.connected();
       this.#doorkeeper.resume(conversation);

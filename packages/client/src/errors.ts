@@ -58,6 +58,12 @@ export const clientErrors = {
   CLIENT_MEMBER_LOST:
     "The conversation's only owner has lost their device and is not back yet; until then nobody can join.",
   CLIENT_MEMBER_NO_DEVICE: "An account has no device that can be added.",
+  CLIENT_MESSAGE_DELETED: "The message was deleted.",
+  CLIENT_MESSAGE_EMPTY: "There is nothing to send.",
+  CLIENT_MESSAGE_OTHERS: "Somebody else has said it: it is not this account's to change.",
+  CLIENT_MESSAGE_SIZE: "The message is too long.",
+  CLIENT_MESSAGE_UNKNOWN: "There is no such message here, or it has expired.",
+  CLIENT_REACTION: "A reaction is one emoji.",
   CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
   CLIENT_RECORD_CHAIN: "The record's index was used before.",
   CLIENT_RECORD_CONTENT: "The record does not hold what the message says.",

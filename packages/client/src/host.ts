@@ -12,10 +12,12 @@ import type {
 import type { AccountRecord } from "./account/account-record.ts";
 import type { BackupStatus } from "./backup/backup.ts";
 import type { DeviceDirectory } from "./identity/device-directory.ts";
-import type { ConversationMessage } from "./conversation/conversation-message.ts";
+import type { Conversation } from "./conversation/conversation.ts";
 import type { Freeze } from "./conversation/conversation-record.ts";
 import type { Epoch } from "./conversation/epoch.ts";
 import type { EventHub } from "./event-hub.ts";
+import type { ConversationMessage } from "./messages/conversation-message.ts";
+import type { MessageKeeper } from "./messages/message-keeper.ts";
 import type { KeyPackageSupply } from "./account/key-package-supply.ts";
 import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
@@ -30,7 +32,17 @@ import type { StoreChange } from "./store.ts";
 export interface ClientEvents {
   /** This device joined a conversation, or created it. */
   readonly conversation: { readonly conversationId: ConversationId };
+  /** Something was said. */
   readonly message: ConversationMessage;
+  /** A message was edited, deleted, reacted to or pinned, or one of these was taken back. */
+  readonly "message-changed": { readonly conversationId: ConversationId; readonly sequence: number };
+  /** Messages have expired. */
+  readonly "messages-gone": {
+    readonly conversationId: ConversationId;
+    readonly sequences: readonly number[];
+  };
+  /** An account has got or read more than before, by its own word. */
+  readonly receipt: { readonly conversationId: ConversationId; readonly accountId: AccountId };
   readonly epoch: { readonly conversationId: ConversationId; readonly epoch: number };
   /** An ordered Commit could not be accepted: nothing more is, and this is whose it was. */
   readonly frozen: { readonly conversationId: ConversationId } & Freeze;
@@ -104,6 +116,7 @@ export interface Host {
   readonly joinRequests: OwnJoinRequests;
   readonly devices: DeviceDirectory;
   readonly log: LogView;
+  readonly messages: MessageKeeper;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */
@@ -111,6 +124,12 @@ export interface Host {
   readonly warming: Warming;
   /** Durable when it resolves; when it fails the client stops. */
   write(changes: readonly StoreChange[]): Promise<void>;
+  /** When it resolves, the store's files hold nothing that was erased. */
+  forget(): Promise<void>;
+  /** By id as text. */
+  readonly conversations: ReadonlyMap<string, Conversation>;
+  /** One that is not known yet is, from then on. */
+  conversation(id: ConversationId): Conversation;
   /** Sends a frame that has an answer; the answer is lost when the connection breaks, as it does when none comes in time. */
   request(make: (requestId: number) => ClientFrame, onAnswer: (answer: Answer) => void): void;
   tell(frame: ClientFrame): void;

@@ -12,7 +12,9 @@ export {
 } from "./ways-in.ts";
 export type { ShownCode } from "./linking/link-code.ts";
 export type { ConversationMember, ConversationState } from "./conversation/conversation-state.ts";
-export type { ConversationMessage } from "./conversation/conversation-message.ts";
+export type { ConversationMessage, Reaction } from "./messages/conversation-message.ts";
+export type { Draft, Drafts } from "./messages/drafts.ts";
+export type { MessageRange, MessageRoom, NewMessage } from "./messages/message-room.ts";
 export type { Warming } from "./conversation/warm-path.ts";
 export type { Freeze } from "./conversation/conversation-record.ts";
 export { ClientError, clientErrors, type ClientErrorCode } from "./errors.ts";
@@ -33,5 +35,15 @@ export { webPlatform, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./server/provider.ts";
 export type { Admission, Fetch } from "./server/server-api.ts";
 export type { Settings } from "./settings.ts";
-export type { ArrivedMessage, ClientStore, StoreChange, StoredMessage, StoredState } from "./store.ts";
+export {
+  HIDDEN,
+  WAITING,
+  type ArrivedMessage,
+  type ClientStore,
+  type Expiring,
+  type HistoryRange,
+  type StoreChange,
+  type StoredMessage,
+  type StoredState,
+} from "./store.ts";
 export type { Socket, SocketEvents, Transport } from "./server/transport.ts";

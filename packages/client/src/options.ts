@@ -42,6 +42,8 @@ export interface ClientOptions {
   readonly answerMs?: number;
   /** When devices commit once after they were added, so that Commits become small. */
   readonly warming?: Warming;
+  /** Whether it is told what was delivered and read, where the person has not switched that off; true by default. */
+  readonly receipts?: boolean;
   /** When the backup goes on, where there is one; some of it is enough. */
   readonly backup?: Partial<BackupPace>;
 }
@@ -65,8 +67,9 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { store, trust, platform, clock = systemClock, realClock = systemClock } = options;
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
-  const { joinTurnMs = JOIN_TURN_MS, answerMs = ANSWER_MS } = options;
+  const { joinTurnMs = JOIN_TURN_MS, answerMs = ANSWER_MS, receipts = true } = options;
   const backup = { ...BACKUP_PACE, ...options.backup };
-  const how = { keyPackages, gatherMs, ownEntryMs, logProofMs, joinTurnMs, answerMs, warming, backup };
+  const pace = { gatherMs, ownEntryMs, logProofMs, joinTurnMs, answerMs };
+  const how = { keyPackages, ...pace, warming, receipts, backup };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

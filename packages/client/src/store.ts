@@ -1,5 +1,10 @@
 import type { AccountId, ConversationId, DeviceId, MessageId } from "@portcullis/protocol";
 
+/** In `anchor`: the message belongs to another one that is not there yet, its `target`. */
+export const WAITING = 0;
+/** In `anchor`: nobody sees it in a timeline. */
+export const HIDDEN = -1;
+
 /** One message of the history that the person keeps. `applicationData`: MIMI content (protocol/content), unpadded. */
 export interface StoredMessage {
   readonly conversationId: ConversationId;
@@ -8,9 +13,21 @@ export interface StoredMessage {
   readonly senderDeviceId: DeviceId;
   readonly messageId: MessageId;
   readonly acceptedAtMs: number;
+  /** Empty when it was deleted. */
   readonly applicationData: Uint8Array;
   /** The server's receipt (protocol/frank), with which this message can be reported and proved. */
   readonly receipt: Uint8Array;
+  /** 32 bytes: by which other messages name it (protocol/content). */
+  readonly contentId: Uint8Array;
+  /**
+   * Its own sequence for what stands in the timeline by itself; the sequence of the message that it changes, for an edit,
+   * a reaction and the like; WAITING or HIDDEN.
+   */
+  readonly anchor: number;
+  /** The content id of the message that it is about, for whatever is about another. */
+  readonly target?: Uint8Array;
+  /** When it is to be gone. */
+  readonly expiresAtMs?: number;
 }
 
 /** `arrival`: its place among all messages of the store, from 1 on; whatever comes later has a higher one. */
@@ -32,6 +49,17 @@ export type StoreChange =
   /** `unlessThere`: one in that place stays; else it is an error. */
   | { readonly put: "message"; readonly message: StoredMessage; readonly unlessThere?: true }
   | { readonly put: "outbox"; readonly order: number; readonly value: Uint8Array }
+  /** A message that waited has found the one that it belongs to, or turns out to be for nobody. */
+  | {
+      readonly move: "message";
+      readonly conversationId: ConversationId;
+      readonly sequence: number;
+      readonly anchor: number;
+    }
+  /** What the messages with this anchor said is unrecoverable after `forget`; that there were such messages is kept. */
+  | { readonly blank: "messages"; readonly conversationId: ConversationId; readonly anchor: number }
+  /** The same for a message with all that belongs to it, and nothing is kept of them. */
+  | { readonly erase: "message"; readonly conversationId: ConversationId; readonly sequence: number }
   | { readonly erase: "fact"; readonly name: string }
   | { readonly erase: "secret"; readonly name: string }
   | { readonly erase: "outbox"; readonly order: number };
@@ -50,6 +78,19 @@ export interface StoredState {
   readonly facts: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Which messages of a conversation. */
+export interface HistoryRange {
+  readonly limit: number;
+  readonly beforeSequence: number;
+}
+
+/** A message whose time has come. */
+export interface Expiring {
+  readonly conversationId: ConversationId;
+  readonly sequence: number;
+  readonly expiresAtMs: number;
+}
+
 /**
  * Where one device keeps what it keeps. Trusted: whoever reads it reads the history and can act as the device; whoever
  * rolls it back makes the device use keys twice.
@@ -58,13 +99,21 @@ export interface ClientStore {
   load(): Promise<StoredState>;
   /** All of it or nothing; durable when it resolves. */
   write(changes: readonly StoreChange[]): Promise<void>;
-  /** When it resolves, no erased or overwritten secret is left in any file. Called when the client comes to rest. */
+  /** When it resolves, no erased or overwritten secret, and nothing of an erased message, is left in any file. Called when the client comes to rest. */
   forget(): Promise<void>;
-  /** The newest `limit` messages before `beforeSequence`, oldest first. */
-  history(
-    conversationId: ConversationId,
-    range: { readonly limit: number; readonly beforeSequence: number },
-  ): Promise<readonly StoredMessage[]>;
+  /** The newest `limit` messages of any kind before `beforeSequence`, oldest first. */
+  history(conversationId: ConversationId, range: HistoryRange): Promise<readonly StoredMessage[]>;
+  /**
+   * The newest `limit` messages that stand in the timeline by themselves before `beforeSequence`, each followed by what
+   * belongs to it, oldest first.
+   */
+  timeline(conversationId: ConversationId, range: HistoryRange): Promise<readonly StoredMessage[]>;
+  /** The messages with these content ids that are there, in any order. */
+  find(conversationId: ConversationId, contentIds: readonly Uint8Array[]): Promise<readonly StoredMessage[]>;
+  /** The messages that wait for the one with this content id, oldest first. */
+  waiting(conversationId: ConversationId, target: Uint8Array): Promise<readonly StoredMessage[]>;
+  /** The messages that end first, at most `limit`. */
+  expiring(limit: number): Promise<readonly Expiring[]>;
   /** The first `limit` messages behind a place in the order in which they came to this store. */
   arrived(range: { readonly after: number; readonly limit: number }): Promise<readonly ArrivedMessage[]>;
   close(): Promise<void>;

@@ -20,6 +20,7 @@ import type { ConversationRecord } from "../src/conversation/conversation-record
 import { ClientError } from "../src/errors.ts";
 import type { ServerApi } from "../src/server/server-api.ts";
 import { Settings } from "../src/settings.ts";
+import type { ReceivedMessage } from "../src/messages/placement.ts";
 import type { ClientStore, StoreChange, StoredMessage, StoredState } from "../src/store.ts";
 
 const random = seededRandom("backup scene");
@@ -61,7 +62,8 @@ const recordOf = (condition: ConversationRecord["condition"], name = "Talk"): Co
 export function messageAt(sequence: number, { id = talk, size = 20 } = {}): StoredMessage {
   const about = { conversationId: id, sequence, senderAccountId: accountId, senderDeviceId: here };
   const named = { messageId: asMessageId(random(16)), acceptedAtMs: sequence };
-  return { ...about, ...named, applicationData: random(size), receipt: random(20) };
+  const place = { contentId: new Uint8Array(32), anchor: sequence };
+  return { ...about, ...named, applicationData: random(size), receipt: random(20), ...place };
 }
 
 interface Generation {
@@ -208,7 +210,15 @@ export class FakeDevice {
     const adopt = async (record: ConversationRecord, cursor: number): Promise<void> => {
       if (this.conversations.get(key)?.record === undefined) this.conversations.set(key, { record, cursor });
     };
-    return { ...known, adopt };
+    const importMessages = async (messages: readonly ReceivedMessage[]): Promise<void> => {
+      await this.write(
+        messages.map((message) => {
+          const place = { contentId: new Uint8Array(32), anchor: message.sequence };
+          return { put: "message", message: { ...message, ...place }, unlessThere: true };
+        }),
+      );
+    };
+    return { ...known, adopt, importMessages };
   }
 
   /** A conversation that goes on, or went on, up to `cursor`. */

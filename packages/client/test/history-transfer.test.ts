@@ -16,6 +16,7 @@ import { openChunk, type HistoryChunk } from "../src/linking/history-chunk.ts";
 import { HistoryTransfer, RECEIVING, type TransferHost } from "../src/linking/history-transfer.ts";
 import { encodeReceivingRecord } from "../src/linking/transfer-record.ts";
 import type { ServerApi } from "../src/server/server-api.ts";
+import type { ReceivedMessage } from "../src/messages/placement.ts";
 import type { ClientStore, StoreChange, StoredMessage } from "../src/store.ts";
 
 const random = seededRandom("history transfer");
@@ -36,6 +37,8 @@ const messageOf = (conversationId: ConversationId, sequence: number): StoredMess
   acceptedAtMs: sequence,
   applicationData: random(20),
   receipt: random(20),
+  contentId: new Uint8Array(32),
+  anchor: sequence,
 });
 
 /** A conversation that goes on, with messages at 1 to `length`. */
@@ -49,6 +52,7 @@ function talk(id: ConversationId, length: number, ...devices: (typeof oldDevice)
     cursor: length,
     epoch: { group: { members } },
     drained: async () => {},
+    importMessages: async (_messages: readonly ReceivedMessage[], _changes: readonly StoreChange[]) => {},
   };
 }
 
@@ -56,7 +60,7 @@ function talk(id: ConversationId, length: number, ...devices: (typeof oldDevice)
 function scene(talks: readonly ReturnType<typeof talk>[]) {
   const conversations = new Map(talks.map((one) => [toBase64Url(one.id), one]));
   const secrets = new Map<string, Uint8Array>();
-  const stored: StoredMessage[] = [];
+  const stored: ReceivedMessage[] = [];
   const mailbox: Uint8Array[] = [];
   const events: unknown[] = [];
   const faults: unknown[] = [];
@@ -102,10 +106,14 @@ function scene(talks: readonly ReturnType<typeof talk>[]) {
       if (power.isDown) throw new Error("the power went");
       for (const change of changes)
         if ("put" in change && change.put === "secret") secrets.set(change.name, change.value);
-        else if ("put" in change && change.put === "message") stored.push(change.message);
         else if ("erase" in change && change.erase === "secret") secrets.delete(change.name);
     },
   };
+  for (const one of talks)
+    one.importMessages = async (messages, changes) => {
+      await host.write(changes);
+      stored.push(...messages);
+    };
   /** As it is opened from what is stored. */
   const open = (): HistoryTransfer =>
     new HistoryTransfer(host as unknown as TransferHost, {

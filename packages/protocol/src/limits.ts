@@ -24,6 +24,10 @@ export const limits = {
   nameBytes: 256,
   /** A conversation's picture: a thumbnail of at most 96 by 96 points. */
   pictureBytes: 16 * 1024,
+  /** A small picture that stands for an attachment or for what a link leads to. */
+  thumbnailBytes: 16 * 1024,
+  /** Messages of whose state one message tells. */
+  statusesPerMessage: 256,
   /** Capsules of one bucket, which is quorums of one policy. */
   capsulesPerBucket: 16,
   /** Items in one frame of delivery. */

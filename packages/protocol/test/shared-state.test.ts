@@ -7,7 +7,7 @@ import {
   decodeSharedState,
   encodeMimiContent,
   encodeSharedState,
-  stateMessage,
+  contentOf,
   stateOf,
   textMessage,
   type SharedState,
@@ -114,7 +114,7 @@ test("GRP-21: a state with links has one encoding, and one without them the olde
 
 test("GRP-01: a message carries the state in a part of its own type, which is not rendered", () => {
   const about = { salt: new Uint8Array(16), senderUri: "mimi://a/u/1", roomUri: "mimi://a/r/1" };
-  const content = stateMessage({ ...about, state });
+  const content = contentOf({ kind: "state", state }, about);
   assert.deepEqual(decodeMimiContent(encodeMimiContent(content)), content);
   assert.deepEqual(stateOf(content), state);
   assert.equal(stateOf(textMessage({ ...about, text: "hello" })), undefined);

@@ -37,6 +37,8 @@ const calls: CrewCalls = {
       platform: nodePlatform,
       clock,
       gatherMs: GATHER_MS,
+      // What is counted is what people say.
+      receipts: false,
     });
     clients.set(person, client);
     client.on("frozen", ({ code }) => complaints.push(`${person}: frozen, ${code}`));
@@ -60,7 +62,7 @@ const calls: CrewCalls = {
   },
 
   async send(person, conversation, text) {
-    const { sequence } = await clientOf(person).send(asConversationId(conversation), { text });
+    const { sequence } = await clientOf(person).messages.send(asConversationId(conversation), { text });
     return sequence;
   },
 
@@ -73,7 +75,7 @@ const calls: CrewCalls = {
     const id = asConversationId(conversation);
     const histories = [];
     for (const [person, client] of clients) {
-      const messages = await client.history(id, { limit: Number.MAX_SAFE_INTEGER });
+      const messages = await client.messages.history(id, { limit: Number.MAX_SAFE_INTEGER });
       const digest = createHash("sha256");
       for (const { senderAccountId, text } of messages)
         digest.update(JSON.stringify([toBase64Url(senderAccountId), text]));

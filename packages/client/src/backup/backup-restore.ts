@@ -1,6 +1,5 @@
 import { equalBytes } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
-import type { StoreChange } from "../store.ts";
 import { openHead, type BackupHead } from "./backup-head.ts";
 import { generationKeys, type GenerationKeys } from "./backup-keys.ts";
 import { NOTHING_YET, type RestoreRecord } from "./backup-record.ts";
@@ -81,12 +80,10 @@ export class BackupRestore {
     const segment = await this.#segment(at, left);
     if (segment === undefined) await kept.change({ restore: { ...rest, left, missing: at.missing + 1 } });
     else {
-      const messages: StoreChange[] = [];
-      for (const part of segment.parts) messages.push(...(await this.#take(part)));
+      let messages = at.messages;
+      for (const part of segment.parts) messages += await this.#take(part);
       const adopted = segment.settings ? settings.adopt(segment.settings) : [];
-      const count = at.messages + messages.length;
-      const restore = { ...rest, left, chain: segment.before, messages: count };
-      await kept.change({ restore }, [...messages, ...adopted]);
+      await kept.change({ restore: { ...rest, left, chain: segment.before, messages } }, adopted);
     }
     this.#onProgress();
   }
@@ -106,10 +103,13 @@ export class BackupRestore {
     }
   }
 
-  /** The conversation is over for this device until a member adds it; what comes from then on it gets by itself. */
-  async #take({ cursor, chunk }: BackupPart): Promise<StoreChange[]> {
+  /**
+   * The conversation is over for this device until a member adds it; what comes from then on it gets by itself. How many
+   * messages were taken; those that are there already stay.
+   */
+  async #take({ cursor, chunk }: BackupPart): Promise<number> {
     const { conversationId, record, messages } = chunk;
-    if (conversationId === undefined) return [];
+    if (conversationId === undefined) return 0;
     const { host } = this.#parts;
     if (record !== undefined) {
       const { freeze: _, ...facts } = record;
@@ -119,7 +119,8 @@ export class BackupRestore {
     const isOpen = conversation.record?.condition === "open";
     const upTo = isOpen ? conversation.cursor : Number.MAX_SAFE_INTEGER;
     const before = messages.filter(({ sequence }) => sequence <= upTo);
-    return before.map((message) => ({ put: "message", message, unlessThere: true }));
+    await conversation.importMessages(before, []);
+    return before.length;
   }
 }
 

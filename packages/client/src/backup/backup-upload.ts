@@ -1,6 +1,7 @@
 import { equalBytes, toBase64Url } from "@portcullis/protocol";
 import { encodeConversationRecord } from "../conversation/conversation-record.ts";
 import { ClientError } from "../errors.ts";
+import { isTold, outlives } from "../messages/message-keeper.ts";
 import { isRefusal } from "../server/server-api.ts";
 import type { Settings } from "../settings.ts";
 import type { ArrivedMessage, ClientStore, StoredMessage } from "../store.ts";
@@ -144,6 +145,8 @@ export class BackupUpload {
     let arrival: number | undefined;
     for (const { arrival: place, message } of arrived) {
       if (bytes >= SEGMENT_BYTES) break;
+      arrival = place;
+      if (!outlives(message) || !isTold(message)) continue;
       const { conversationId } = message;
       const key = toBase64Url(conversationId);
       const known = parts.get(key);
@@ -159,7 +162,6 @@ export class BackupUpload {
         parts.set(key, { ...known, cursor: Math.max(known.cursor, message.sequence) });
       }
       bytes += message.applicationData.length + message.receipt.length;
-      arrival = place;
     }
     return { parts: [...parts.values()], arrival };
   }

@@ -1,4 +1,5 @@
 import type { Epoch } from "./epoch.ts";
+import type { Placement } from "../messages/placement.ts";
 import type { SecretNames } from "./secret-names.ts";
 import type { StoreChange } from "../store.ts";
 
@@ -10,6 +11,7 @@ export class Batch {
   readonly #changes: StoreChange[] = [];
   readonly #leaves = new Set<number>();
   #chainsMoved = false;
+  #placement: Placement | undefined;
   /** Epochs that are over once the batch is durable. */
   readonly #over: Epoch[] = [];
   readonly #afterwards: (() => void)[] = [];
@@ -35,6 +37,11 @@ export class Batch {
     if (previous !== undefined) this.#over.push(previous);
     this.#leaves.clear();
     this.#chainsMoved = false;
+  }
+
+  /** Where this batch's messages go. */
+  placement(make: () => Placement): Placement {
+    return (this.#placement ??= make());
   }
 
   /** Told once the batch is durable. */

@@ -1,39 +1,30 @@
 import { frankingTag } from "@portcullis/access";
-import { accountUri, conversationUri, type ConversationId } from "@portcullis/protocol";
-import { encodeMimiContent, type MimiContent } from "@portcullis/protocol/content";
+import { accountUri, conversationUri, limits, type ConversationId } from "@portcullis/protocol";
+import { contentOf, encodeMimiContent, type Act } from "@portcullis/protocol/content";
+import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { MessageIntent } from "../outbox/outbox-entry.ts";
 import type { Accepted } from "../outbox/outbox-held.ts";
 import type { Conversation } from "./conversation.ts";
 
-/** What every content has. */
-export interface ContentBase {
-  readonly salt: Uint8Array;
-  readonly senderUri: string;
-  readonly roomUri: string;
+/** What the encryption of a content adds to it, at most: padding, signature, authenticated data. */
+const OVERHEAD_BYTES = 8 * 1024;
+
+/** Sends a content that does this. @throws ClientError CLIENT_MESSAGE_SIZE, and as `Outbox.add` */
+export async function sendAct(host: Host, { id, outbox }: Conversation, act: Act): Promise<Accepted> {
+  return outbox.add(actIntent(host, id, act));
 }
 
-/** Sends what `compose` makes of the salt and the URIs that every content has. */
-export function sendContent(
-  host: Host,
-  { id, outbox }: Conversation,
-  compose: (base: ContentBase) => MimiContent,
-): Promise<Accepted> {
-  return outbox.add(contentIntent(host, id, compose));
-}
-
-/** The same, for the outbox. */
-export function contentIntent(
-  { account, random }: Host,
-  id: ConversationId,
-  compose: (base: ContentBase) => MimiContent,
-): MessageIntent {
-  const content = compose({
+/** The same, for the outbox. @throws ClientError CLIENT_MESSAGE_SIZE */
+export function actIntent({ account, random }: Host, id: ConversationId, act: Act): MessageIntent {
+  const content = contentOf(act, {
     salt: random(16),
     senderUri: accountUri(account.provider, account.accountId),
     roomUri: conversationUri(account.provider, id),
   });
   const applicationData = encodeMimiContent(content);
+  if (applicationData.length > limits.messageBytes - OVERHEAD_BYTES)
+    throw new ClientError("CLIENT_MESSAGE_SIZE", { bytes: applicationData.length });
   const tag = frankingTag(content.salt, applicationData);
   return { kind: "message", applicationData, frankingTag: tag };
 }

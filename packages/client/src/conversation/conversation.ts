@@ -22,6 +22,7 @@ import { foundGroup } from "./founding.ts";
 import { Inbox } from "./inbox.ts";
 import { Lane } from "../lane.ts";
 import { MessageIntake } from "./message-intake.ts";
+import type { ReceivedMessage } from "../messages/placement.ts";
 import type { Addition } from "../outbox/outbox-entry.ts";
 import type { Accepted } from "../outbox/outbox-held.ts";
 import { Outbox } from "../outbox/outbox.ts";
@@ -29,6 +30,7 @@ import { secretNames, type SecretNames } from "./secret-names.ts";
 import { removeLeaving, repeatState, settleChange } from "./state-changes.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { warmIntent, warmPath } from "./warm-path.ts";
+import type { StoreChange } from "../store.ts";
 import { Watchers } from "./watchers.ts";
 import { openWelcome } from "./welcome.ts";
 
@@ -150,6 +152,14 @@ export class Conversation {
       this.#cursor = cursor;
       this.#states = new StateKeeper(record.shared);
       this.#record = record;
+    });
+  }
+
+  /** What another device of the account knows of the past. Durable, with `changes`, when it resolves. */
+  async importMessages(messages: readonly ReceivedMessage[], changes: readonly StoreChange[]): Promise<void> {
+    await this.#lane.run(async () => {
+      const imported = await this.#host.messages.importing(messages);
+      if (imported.length + changes.length > 0) await this.#host.write([...imported, ...changes]);
     });
   }
 
@@ -283,7 +293,7 @@ export class Conversation {
     if (epoch === undefined || this.sendingEpoch === undefined) return false;
     const own = isSameDevice(senderOf(item), this.#host.account);
     if (item.kind === "commit") return own ? this.#merge(item, batch) : this.#process(epoch, item, batch);
-    if (own) this.#confirm(item, batch);
+    if (own) await this.#confirm(item, batch);
     else if (!(await this.#intake.open(epoch, item, batch))) return true;
     this.#latestMs = Math.max(this.#latestMs, item.acceptedAtMs);
     if (epoch.advance(bucketStartAt(item.acceptedAtMs, this.#host.provider.bucketSeconds)))
@@ -291,10 +301,10 @@ export class Conversation {
     return true;
   }
 
-  #confirm(item: Item, batch: Batch): void {
+  async #confirm(item: Item, batch: Batch): Promise<void> {
     const confirmed = this.outbox.confirm(item);
     const before = this.#states?.state;
-    this.#intake.confirm(item, confirmed, batch);
+    await this.#intake.confirm(item, confirmed, batch);
     if (confirmed === undefined || before === undefined) return;
     settleChange(this.#host, this, { item, confirmed, before }, batch);
   }

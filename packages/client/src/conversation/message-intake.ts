@@ -8,10 +8,15 @@ import {
   type Item,
   type Receipt,
 } from "@portcullis/protocol";
-import { decodeMimiContent, stateOf, type MimiContent, type SharedState } from "@portcullis/protocol/content";
+import {
+  actOf,
+  decodeMimiContent,
+  type Act,
+  type MimiContent,
+  type SharedState,
+} from "@portcullis/protocol/content";
 import type { Batch } from "./batch.ts";
 import { senderOf } from "./commit-check.ts";
-import { messageOf } from "./conversation-message.ts";
 import type { Epoch } from "./epoch.ts";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
@@ -54,9 +59,9 @@ export class MessageIntake {
       const context = { receipts: provider.receipts, roomUri: this.#roomUri, bucketSeconds };
       const checked = checkMessage({ conversationId: this.#id, epoch, ...context }, item, decrypted);
       this.#follow(epoch, decrypted.senderLeaf, { item, checked, batch });
-      const state = stateOf(checked.content);
-      if (state !== undefined) this.#takeState(item, state, batch);
-      this.#keep(item, batch, checked);
+      const act = actOf(checked.content);
+      if (act?.kind === "state") this.#takeState(item, act.state, batch);
+      await this.#keep(item, batch, { ...checked, act });
       batch.afterwards(() => this.#host.log.hear(checked.treeHead, senderOf(item)));
       return true;
     } catch (error) {
@@ -67,16 +72,17 @@ export class MessageIntake {
   }
 
   /** This device's own message, which the server has ordered. It is kept whatever the receipt is; a wrong one is told. */
-  confirm(item: Item, confirmed: Confirmed | undefined, batch: Batch): void {
+  async confirm(item: Item, confirmed: Confirmed | undefined, batch: Batch): Promise<void> {
     if (confirmed?.entry.intent.kind !== "message") return;
     const { changes, receipt } = confirmed;
     const { applicationData, frankingTag } = confirmed.entry.intent;
     batch.add(...changes);
     this.#host.counters.sent++;
-    this.#keep(item, batch, { applicationData, receipt });
+    const content = decodeMimiContent(applicationData);
+    const act = actOf(content);
+    await this.#keep(item, batch, { applicationData, receipt, content, act });
     this.#orReject(item, batch, () => {
-      const state = stateOf(decodeMimiContent(applicationData));
-      if (state !== undefined) this.#takeState(item, state, batch);
+      if (act?.kind === "state") this.#takeState(item, act.state, batch);
     });
     this.#orReject(item, batch, () => {
       if (receipt === undefined) throw new ClientError("CLIENT_RECEIPT", { missing: true });
@@ -118,19 +124,21 @@ export class MessageIntake {
     batch.afterwards(() => events.emit("rejected", rejection));
   }
 
-  #keep(
+  async #keep(
     { sequence, senderAccountId, senderDeviceId, messageId, acceptedAtMs }: Item,
     batch: Batch,
-    kept: { applicationData: Uint8Array; receipt: Receipt | undefined; content?: MimiContent },
-  ): void {
-    const { events } = this.#host;
-    const { applicationData } = kept;
+    kept: {
+      applicationData: Uint8Array;
+      receipt: Receipt | undefined;
+      content: MimiContent;
+      act: Act | undefined;
+    },
+  ): Promise<void> {
+    const { applicationData, content, act } = kept;
     const receipt = kept.receipt === undefined ? new Uint8Array(0) : encodeReceipt(kept.receipt);
     const sender = { senderAccountId, senderDeviceId };
     const item = { sequence, ...sender, messageId, acceptedAtMs };
     const message = { conversationId: this.#id, ...item, applicationData, receipt };
-    batch.add({ put: "message", message });
-    if (events.has("message"))
-      batch.afterwards(() => events.emit("message", messageOf(message, kept.content)));
+    await this.#host.messages.take(message, { content, act }, batch);
   }
 }

@@ -1,7 +1,7 @@
 import type { Item } from "@portcullis/protocol";
-import { decodeMimiContent, stateMessage, stateOf, type SharedState } from "@portcullis/protocol/content";
+import { decodeMimiContent, stateOf, type SharedState } from "@portcullis/protocol/content";
 import type { Batch } from "./batch.ts";
-import { contentIntent } from "./content.ts";
+import { actIntent } from "./content.ts";
 import type { Conversation } from "./conversation.ts";
 import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
@@ -112,7 +112,7 @@ function changeIntent(
 ): MessageIntent {
   const state = changed(before, change);
   if (state !== before) checkSuccessor(before, state, host.account.accountId, epoch?.group.members ?? []);
-  return { ...contentIntent(host, id, (base) => stateMessage({ ...base, state })), change };
+  return { ...actIntent(host, id, { kind: "state", state }), change };
 }
 
 /** Whoever has said that it leaves is removed by the first of the others who is there (GRP-13). */

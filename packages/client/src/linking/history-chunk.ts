@@ -7,6 +7,7 @@ import {
   decodeCbor,
   encodeCbor,
   FieldReader,
+  ProtocolError,
   type CborValue,
   type ConversationId,
   type Random,
@@ -17,10 +18,12 @@ import {
   type ConversationRecord,
 } from "../conversation/conversation-record.ts";
 import { ClientError } from "../errors.ts";
-import type { StoredMessage } from "../store.ts";
+import type { ReceivedMessage } from "../messages/placement.ts";
 
 const CHUNK = "portcullis/history-chunk/v1";
 const HISTORY = "portcullis/history/v1";
+/** With messages of which nothing is left but that they were deleted. */
+const HISTORY_V2 = "portcullis/history/v2";
 
 /** A part of the history of one conversation; the last one of all is of none. */
 export interface HistoryChunk {
@@ -28,7 +31,7 @@ export interface HistoryChunk {
   /** When the conversation is over for the device that sends it: the new one is not going to join. */
   readonly record?: ConversationRecord;
   /** Newest first. */
-  readonly messages: readonly StoredMessage[];
+  readonly messages: readonly ReceivedMessage[];
 }
 
 /** Which chunk of which transfer: a server that mixes them up is found out. */
@@ -60,8 +63,9 @@ export function openChunk({ key, linkId, index }: ChunkPlace, sealed: Uint8Array
 }
 
 export function encodeHistoryChunk({ conversationId, record, messages }: HistoryChunk): Uint8Array {
+  const hasDeleted = messages.some(({ applicationData }) => applicationData.length === 0);
   return encodeCbor([
-    HISTORY,
+    hasDeleted ? HISTORY_V2 : HISTORY,
     conversationId ?? null,
     record ? encodeConversationRecord(record) : null,
     messages.map((message) => [
@@ -72,6 +76,7 @@ export function encodeHistoryChunk({ conversationId, record, messages }: History
       message.acceptedAtMs,
       message.applicationData,
       message.receipt,
+      ...(hasDeleted ? [message.applicationData.length === 0 ? (message.contentId ?? null) : null] : []),
     ]),
   ]);
 }
@@ -79,19 +84,24 @@ export function encodeHistoryChunk({ conversationId, record, messages }: History
 /** @throws ProtocolError DECODE_* */
 export function decodeHistoryChunk(bytes: Uint8Array): HistoryChunk {
   const what = "history chunk";
-  const reader = new FieldReader(decodeCbor(bytes, what), what, 4);
-  reader.constant(HISTORY);
+  const value = decodeCbor(bytes, what);
+  const hasDeleted = Array.isArray(value) && value[0] === HISTORY_V2;
+  const reader = new FieldReader(value, what, 4);
+  reader.constant(hasDeleted ? HISTORY_V2 : HISTORY);
   const id = reader.optionalBytes(32);
   const encoded = reader.optionalBytes();
   const record = encoded && decodeConversationRecord(encoded);
   const conversationId = asConversationId(id ?? new Uint8Array(32));
-  const messages = reader.list((value) => readMessage(conversationId, value));
+  const messages = reader.list((message) => readMessage(conversationId, message, hasDeleted));
+  if (hasDeleted && !messages.some(({ contentId }) => contentId))
+    throw new ProtocolError("DECODE_NOT_CANONICAL", { what });
   return { ...(id && { conversationId }), ...(record && { record }), messages };
 }
 
-function readMessage(conversationId: ConversationId, value: CborValue): StoredMessage {
-  const reader = new FieldReader(value, "message of the history", 7);
-  return {
+function readMessage(conversationId: ConversationId, value: CborValue, hasDeleted: boolean): ReceivedMessage {
+  const what = "message of the history";
+  const reader = new FieldReader(value, what, hasDeleted ? 8 : 7);
+  const message = {
     conversationId,
     sequence: reader.integer(),
     senderAccountId: asAccountId(reader.bytes()),
@@ -101,4 +111,9 @@ function readMessage(conversationId: ConversationId, value: CborValue): StoredMe
     applicationData: reader.bytes(),
     receipt: reader.bytes(),
   };
+  const contentId = hasDeleted ? reader.optionalBytes(32) : undefined;
+  // What is left of a deleted message is the id by which others name it.
+  if ((message.applicationData.length === 0) !== (contentId !== undefined))
+    throw new ProtocolError("DECODE_SHAPE", { what });
+  return { ...message, ...(contentId && { contentId }) };
 }

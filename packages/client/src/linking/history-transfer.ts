@@ -10,6 +10,7 @@ import type { Conversation } from "../conversation/conversation.ts";
 import { Lane } from "../lane.ts";
 import { isTransient } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { isTold } from "../messages/message-keeper.ts";
 import { isRefusal, type ServerApi } from "../server/server-api.ts";
 import type { ClientStore, StoredMessage } from "../store.ts";
 import { openChunk, sealChunk, type HistoryChunk } from "./history-chunk.ts";
@@ -146,21 +147,23 @@ export class HistoryTransfer {
 
   /** Leaves the next chunk of the conversation that is being sent; what is to be kept then. The one without messages ends it. */
   async #sendNext(sending: SendingRecord): Promise<SendingRecord> {
-    const { at, done, index, ...link } = sending;
-    if (at === undefined) return sending;
-    const { conversationId } = at;
+    const { at: place, done, index, ...link } = sending;
+    if (place === undefined) return sending;
+    const { conversationId } = place;
     const conversation = this.#host.conversation(conversationId);
     // What came before the new device joined is durable then.
     await conversation.drained();
     const { record } = conversation;
-    const range = { limit: MESSAGES_PER_CHUNK, beforeSequence: at.beforeSequence };
-    const messages = fitting((await this.#store.history(conversationId, range)).toReversed());
+    const range = { limit: MESSAGES_PER_CHUNK, beforeSequence: place.beforeSequence };
+    const page = fitting((await this.#store.history(conversationId, range)).toReversed());
+    const messages = page.filter(isTold);
+    const beforeSequence = page.at(-1)?.sequence;
+    const at = beforeSequence === undefined ? undefined : { conversationId, beforeSequence };
+    if (at !== undefined && messages.length === 0) return { ...link, index, at, done };
     const isOver = record?.condition !== "open";
     await this.#put(sending, { conversationId, ...(isOver && record && { record }), messages });
-    const beforeSequence = messages.at(-1)?.sequence;
     const next = { ...link, index: index + 1 };
-    if (beforeSequence === undefined) return { ...next, done: [...done, conversationId] };
-    return { ...next, at: { conversationId, beforeSequence }, done };
+    return at === undefined ? { ...next, done: [...done, conversationId] } : { ...next, at, done };
   }
 
   async #put(record: SendingRecord, chunk: HistoryChunk): Promise<void> {
@@ -205,8 +208,7 @@ export class HistoryTransfer {
     const before = messages.filter(({ sequence }) => sequence <= upTo);
     const { index, messages: count } = receiving;
     const next = { ...receiving, index: index + 1, messages: count + before.length };
-    await this.#host.write([
-      ...before.map((message) => ({ put: "message" as const, message, unlessThere: true as const })),
+    await conversation.importMessages(before, [
       { put: "secret", name: RECEIVING, value: encodeReceivingRecord(next) },
     ]);
     this.#receiving = next;

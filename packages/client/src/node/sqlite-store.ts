@@ -1,40 +1,19 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import {
-  asAccountId,
-  asConversationId,
-  asDeviceId,
-  asMessageId,
-  type ConversationId,
-} from "@portcullis/protocol";
-import { ClientError } from "../errors.ts";
-import type { ArrivedMessage, ClientStore, StoreChange, StoredMessage, StoredState } from "../store.ts";
+import { DatabaseSync } from "node:sqlite";
+import { asConversationId, type ConversationId, type Random } from "@portcullis/protocol";
+import { systemRandom } from "../options.ts";
+import type {
+  ArrivedMessage,
+  ClientStore,
+  Expiring,
+  HistoryRange,
+  StoreChange,
+  StoredMessage,
+  StoredState,
+} from "../store.ts";
+import { ErasableKeys } from "./erasable-keys.ts";
+import { MessageRows } from "./message-rows.ts";
+import { openSchema } from "./schema.ts";
 import { SecretSlots } from "./secret-slots.ts";
-
-const SCHEMA = `
-  CREATE TABLE account (only INTEGER PRIMARY KEY CHECK (only = 1), value BLOB NOT NULL) STRICT;
-  CREATE TABLE conversations (id BLOB PRIMARY KEY, cursor INTEGER NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE messages (
-    conversation BLOB NOT NULL, sequence INTEGER NOT NULL, sender_account BLOB NOT NULL, sender_device BLOB NOT NULL,
-    message_id BLOB NOT NULL, accepted_at_ms INTEGER NOT NULL, application_data BLOB NOT NULL, receipt BLOB NOT NULL,
-    PRIMARY KEY (conversation, sequence)) STRICT, WITHOUT ROWID;
-  CREATE TABLE outbox (place INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;
-  CREATE TABLE secrets (slot INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-  CREATE TABLE secret_owners (slot INTEGER PRIMARY KEY, name TEXT NOT NULL, part INTEGER NOT NULL) STRICT;
-`;
-const FACTS = "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;";
-/** Messages from before are in the order in which the server took them. */
-const ARRIVALS = `
-  ALTER TABLE messages ADD COLUMN arrival INTEGER;
-  UPDATE messages SET arrival = ranked.place FROM (
-    SELECT conversation AS c, sequence AS s, row_number() OVER (ORDER BY accepted_at_ms, conversation, sequence) AS place
-    FROM messages) AS ranked WHERE conversation = ranked.c AND sequence = ranked.s;
-  CREATE UNIQUE INDEX messages_arrived ON messages (arrival);
-`;
-/** What makes each version of the schema out of the one before it, from nothing on. */
-const MIGRATIONS = [SCHEMA, FACTS, ARRIVALS];
-
-const INSERT_MESSAGE =
-  "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(arrival), 0) + 1 FROM messages))";
 
 /** The log is folded into the database, and cut, at least every so many writes, and whenever the client rests. */
 const WRITES_PER_CHECKPOINT = 64;
@@ -46,14 +25,18 @@ const WRITES_PER_CHECKPOINT = 64;
 export class SqliteStore implements ClientStore {
   readonly #database: DatabaseSync;
   readonly #slots: SecretSlots;
+  readonly #keys: ErasableKeys;
+  readonly #messages: MessageRows;
   readonly #statements: Statements;
   #writesSinceCheckpoint = 0;
 
   /** @throws ClientError CLIENT_STORE_VERSION */
-  constructor(path: string) {
+  constructor(path: string, random: Random = systemRandom) {
     this.#database = new DatabaseSync(path);
-    openSchema(this.#database);
+    openSchema(this.#database, random);
     this.#slots = new SecretSlots(this.#database);
+    this.#keys = new ErasableKeys(this.#database, random);
+    this.#messages = new MessageRows(this.#database, this.#keys);
     this.#statements = prepareStatements(this.#database);
   }
 
@@ -69,7 +52,12 @@ export class SqliteStore implements ClientStore {
         cursor,
         value,
       })),
-      outbox: all('SELECT place AS "order", value FROM outbox ORDER BY place') as StoredState["outbox"],
+      outbox: (all("SELECT * FROM outbox ORDER BY place") as OutboxRow[]).map(
+        ({ place: order, key_slot: slot, value: sealed }) => ({
+          order,
+          value: this.#keys.open({ slot, sealed }),
+        }),
+      ),
       secrets: this.#slots.readAll(this.#database),
       facts: new Map(facts.map(({ name, value }) => [name, value])),
     };
@@ -93,30 +81,34 @@ export class SqliteStore implements ClientStore {
     this.#writesSinceCheckpoint = 0;
   }
 
-  async history(
-    conversationId: ConversationId,
-    { limit, beforeSequence }: { readonly limit: number; readonly beforeSequence: number },
-  ): Promise<readonly StoredMessage[]> {
-    const rows = this.#statements.history.all(
-      conversationId,
-      beforeSequence,
-      limit,
-    ) as unknown as MessageRow[];
-    return rows.map((row) => messageOf(conversationId, row)).reverse();
+  async history(conversationId: ConversationId, range: HistoryRange): Promise<readonly StoredMessage[]> {
+    return this.#messages.history(conversationId, range);
   }
 
-  async arrived({
-    after,
-    limit,
-  }: {
+  async timeline(conversationId: ConversationId, range: HistoryRange): Promise<readonly StoredMessage[]> {
+    return this.#messages.timeline(conversationId, range);
+  }
+
+  async find(
+    conversationId: ConversationId,
+    contentIds: readonly Uint8Array[],
+  ): Promise<readonly StoredMessage[]> {
+    return this.#messages.find(conversationId, contentIds);
+  }
+
+  async waiting(conversationId: ConversationId, target: Uint8Array): Promise<readonly StoredMessage[]> {
+    return this.#messages.waiting(conversationId, target);
+  }
+
+  async expiring(limit: number): Promise<readonly Expiring[]> {
+    return this.#messages.expiring(limit);
+  }
+
+  async arrived(range: {
     readonly after: number;
     readonly limit: number;
   }): Promise<readonly ArrivedMessage[]> {
-    const rows = this.#statements.arrived.all(after, limit) as unknown as MessageRow[];
-    return rows.map((row) => ({
-      arrival: row.arrival,
-      message: messageOf(asConversationId(row.conversation), row),
-    }));
+    return this.#messages.arrived(range);
   }
 
   async close(): Promise<void> {
@@ -126,13 +118,31 @@ export class SqliteStore implements ClientStore {
   }
 
   #apply(change: StoreChange): void {
-    const statements = this.#statements;
-    if ("erase" in change) {
-      if (change.erase === "secret") this.#slots.erase(change.name);
-      else if (change.erase === "fact") statements.eraseFact.run(change.name);
-      else statements.eraseOutbox.run(change.order);
-      return;
+    if ("erase" in change) this.#erase(change);
+    else if ("move" in change) this.#messages.move(change.conversationId, change.sequence, change.anchor);
+    else if ("blank" in change) this.#messages.blank(change.conversationId, change.anchor);
+    else this.#put(change);
+  }
+
+  #erase(change: Extract<StoreChange, { erase: string }>): void {
+    switch (change.erase) {
+      case "secret":
+        this.#slots.erase(change.name);
+        break;
+      case "fact":
+        this.#statements.eraseFact.run(change.name);
+        break;
+      case "outbox":
+        this.#eraseOutbox(change.order);
+        break;
+      case "message":
+        this.#messages.erase(change.conversationId, change.sequence);
+        break;
     }
+  }
+
+  #put(change: Extract<StoreChange, { put: string }>): void {
+    const statements = this.#statements;
     switch (change.put) {
       case "account":
         statements.putAccount.run(change.value);
@@ -150,47 +160,36 @@ export class SqliteStore implements ClientStore {
         this.#slots.put(change.name, change.value);
         break;
       case "outbox":
-        statements.putOutbox.run(change.order, change.value);
+        this.#putOutbox(change.order, change.value);
         break;
       case "message":
-        putMessage(
-          change.unlessThere === true ? statements.putMessageUnlessThere : statements.putMessage,
-          change.message,
-        );
+        this.#messages.put(change.message, change.unlessThere === true);
         break;
     }
   }
+
+  #putOutbox(place: number, value: Uint8Array): void {
+    this.#eraseOutbox(place);
+    const { slot, sealed } = this.#keys.seal(value);
+    this.#statements.putOutbox.run(place, slot, sealed);
+  }
+
+  #eraseOutbox(place: number): void {
+    const row = this.#statements.eraseOutbox.get(place) as { key_slot: number } | undefined;
+    if (row !== undefined) this.#keys.erase(row.key_slot);
+  }
+}
+
+interface OutboxRow {
+  readonly place: number;
+  readonly key_slot: number;
+  readonly value: Uint8Array;
 }
 
 interface ConversationRow {
   readonly id: Uint8Array;
   readonly cursor: number;
   readonly value: Uint8Array;
-}
-
-interface MessageRow {
-  readonly conversation: Uint8Array;
-  readonly arrival: number;
-  readonly sequence: number;
-  readonly sender_account: Uint8Array;
-  readonly sender_device: Uint8Array;
-  readonly message_id: Uint8Array;
-  readonly accepted_at_ms: number;
-  readonly application_data: Uint8Array;
-  readonly receipt: Uint8Array;
-}
-
-function openSchema(database: DatabaseSync): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
-  database.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512; PRAGMA wal_autocheckpoint = 0");
-  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > MIGRATIONS.length) throw new ClientError("CLIENT_STORE_VERSION", { version });
-  if (version < MIGRATIONS.length)
-    database.exec(
-      `BEGIN; ${MIGRATIONS.slice(version).join("")} PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`,
-    );
-  // A crash may have left a log with secrets that the database has outlived.
-  database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
 }
 
 type Statements = ReturnType<typeof prepareStatements>;
@@ -211,43 +210,7 @@ function prepareStatements(database: DatabaseSync) {
       "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
     eraseFact: database.prepare("DELETE FROM facts WHERE name = ?"),
-    putOutbox: database.prepare(
-      "INSERT INTO outbox VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-    ),
-    eraseOutbox: database.prepare("DELETE FROM outbox WHERE place = ?"),
-    putMessage: database.prepare(INSERT_MESSAGE),
-    putMessageUnlessThere: database.prepare(
-      `${INSERT_MESSAGE} ON CONFLICT (conversation, sequence) DO NOTHING`,
-    ),
-    arrived: database.prepare("SELECT * FROM messages WHERE arrival > ? ORDER BY arrival LIMIT ?"),
-    history: database.prepare(
-      "SELECT * FROM messages WHERE conversation = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
-    ),
-  };
-}
-
-function putMessage(statement: StatementSync, message: StoredMessage): void {
-  statement.run(
-    message.conversationId,
-    message.sequence,
-    message.senderAccountId,
-    message.senderDeviceId,
-    message.messageId,
-    message.acceptedAtMs,
-    message.applicationData,
-    message.receipt,
-  );
-}
-
-function messageOf(conversationId: ConversationId, row: MessageRow): StoredMessage {
-  return {
-    conversationId,
-    sequence: row.sequence,
-    senderAccountId: asAccountId(row.sender_account),
-    senderDeviceId: asDeviceId(row.sender_device),
-    messageId: asMessageId(row.message_id),
-    acceptedAtMs: row.accepted_at_ms,
-    applicationData: row.application_data,
-    receipt: row.receipt,
+    putOutbox: database.prepare("INSERT INTO outbox VALUES (?, ?, ?)"),
+    eraseOutbox: database.prepare("DELETE FROM outbox WHERE place = ? RETURNING key_slot"),
   };
 }

@@ -1,8 +1,18 @@
+export { actOf, contentOf, type Act, type ContentFrame } from "./acts.ts";
+export {
+  bodyOf,
+  partOf,
+  type Attachment,
+  type LinkPreview,
+  type MessageBody,
+  type VoiceNote,
+} from "./body.ts";
 export { decodeMimiContent } from "./decode.ts";
 export { decodeDerivedValues, encodeDerivedValues, type MessageDerivedValues } from "./derived-values.ts";
 export { encodeMimiContent } from "./encode.ts";
 export { joinLinkFields, readJoinLinks, type JoinLink } from "./join-link.ts";
 export { mimiMessageId, mimiMessageIdInput } from "./message-id.ts";
+export { decodeStatuses, encodeStatuses, type MessageStatus } from "./message-status.ts";
 export {
   dispositions,
   type Expiration,
@@ -20,10 +30,9 @@ export {
   encodeSharedState,
   readStanding,
   standingFields,
-  stateMessage,
   stateOf,
   type Role,
   type SharedState,
   type Standing,
 } from "./shared-state.ts";
-export { textMessage, textOf, type TextMessage } from "./text-message.ts";
+export { plainText, textMessage, textOf } from "./text-message.ts";

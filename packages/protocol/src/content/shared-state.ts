@@ -5,13 +5,13 @@ import { ProtocolError } from "../errors.ts";
 import { asAccountId, type AccountId } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { joinLinkFields, readJoinLinks, type JoinLink } from "./join-link.ts";
-import { dispositions, type MimiContent } from "./mimi-content.ts";
+import type { MimiContent } from "./mimi-content.ts";
 
 const STATE = "portcullis/state/v1";
 /** The same with join links, of which there is at least one. */
 const STATE_WITH_LINKS = "portcullis/state/v2";
 const WHAT = "shared state";
-const CONTENT_TYPE = "application/portcullis-state";
+export const STATE_TYPE = "application/portcullis-state";
 const ROLES = ["owner", "admin"] as const;
 
 /** Whoever is not listed is a `member`. */
@@ -110,31 +110,8 @@ function checkOrder(accounts: readonly AccountId[]): void {
       throw new ProtocolError("DECODE_NOT_CANONICAL", { what: WHAT });
 }
 
-/** Content that says what the conversation's state is from now on; nothing of it is rendered. */
-export function stateMessage(input: {
-  /** 16 random bytes. */
-  readonly salt: Uint8Array;
-  readonly state: SharedState;
-  readonly senderUri: string;
-  readonly roomUri: string;
-}): MimiContent {
-  const { salt, state, senderUri, roomUri } = input;
-  return {
-    salt,
-    topicId: new Uint8Array(0),
-    extensions: { senderUri, roomUri, other: new Map() },
-    nestedPart: {
-      disposition: dispositions.session,
-      language: "",
-      cardinality: "single",
-      contentType: CONTENT_TYPE,
-      content: encodeSharedState(state),
-    },
-  };
-}
-
 /** The state that a content sets; undefined for other content. @throws ProtocolError DECODE_* */
 export function stateOf({ nestedPart: part }: MimiContent): SharedState | undefined {
-  if (part.cardinality !== "single" || part.contentType !== CONTENT_TYPE) return undefined;
+  if (part.cardinality !== "single" || part.contentType !== STATE_TYPE) return undefined;
   return decodeSharedState(part.content);
 }

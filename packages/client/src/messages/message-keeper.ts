@@ -1,0 +1,109 @@
+import type { Act, MessageStatus, MimiContent } from "@portcullis/protocol/content";
+import type { Batch } from "../conversation/batch.ts";
+import type { Host } from "../host.ts";
+import type { ClientStore, StoreChange, StoredMessage } from "../store.ts";
+import { messageOf } from "./conversation-message.ts";
+import { Expiry } from "./expiry.ts";
+import { Marks } from "./marks.ts";
+import { expiryOf, Placement, type Placed, type ReceivedMessage } from "./placement.ts";
+import { Receipts, type ReceiptSettings } from "./receipts.ts";
+
+/** What a store can be asked about messages. */
+export type MessageReader = Pick<ClientStore, "timeline" | "find" | "waiting" | "expiring">;
+
+/** Keeps what was said, where it belongs and for as long as it is to be kept; one for all conversations of a device. */
+export class MessageKeeper {
+  readonly marks: Marks;
+  readonly receipts: Receipts;
+  readonly expiry: Expiry;
+  readonly #host: Host;
+  readonly #store: MessageReader;
+
+  constructor(
+    host: Host,
+    parts: {
+      readonly store: MessageReader;
+      readonly facts: ReadonlyMap<string, Uint8Array>;
+      readonly receipts: ReceiptSettings;
+    },
+  ) {
+    this.#host = host;
+    this.#store = parts.store;
+    this.marks = new Marks(parts.facts);
+    this.receipts = new Receipts(host, this.marks, parts.receipts);
+    this.expiry = new Expiry(host, parts.store);
+  }
+
+  /** A message that holds, in the order of the sequence; with the batch of its delivery. */
+  async take(
+    message: ReceivedMessage,
+    known: { readonly content: MimiContent; readonly act: Act | undefined },
+    batch: Batch,
+  ): Promise<void> {
+    const placement = batch.placement(() => new Placement(this.#store));
+    if (known.act?.kind === "status") {
+      await this.#takeStatuses(message, known.act.statuses, { placement, batch });
+      return;
+    }
+    if (this.#isOver(expiryOf(known.content, message.acceptedAtMs))) return;
+    const placed = await placement.place(message, known);
+    batch.add(...placed.changes);
+    batch.afterwards(() => this.#tell(placed));
+  }
+
+  /**
+   * What to write for messages of the past, from another device of the account or a backup. Runs in their conversation's
+   * lane, up to the write.
+   */
+  async importing(messages: readonly ReceivedMessage[]): Promise<StoreChange[]> {
+    const placement = new Placement(this.#store);
+    const changes: StoreChange[] = [];
+    for (const message of messages) {
+      const placed = await placement.placeImported(message);
+      if (!this.#isOver(placed.message.expiresAtMs)) changes.push(...placed.changes);
+    }
+    return changes;
+  }
+
+  #isOver(expiresAtMs: number | undefined): boolean {
+    return expiresAtMs !== undefined && expiresAtMs <= this.#host.clock.now();
+  }
+
+  /** How far whoever says it has got and read, of which nothing else is kept. */
+  async #takeStatuses(
+    { conversationId, senderAccountId: accountId }: ReceivedMessage,
+    statuses: readonly MessageStatus[],
+    { placement, batch }: { readonly placement: Placement; readonly batch: Batch },
+  ): Promise<void> {
+    const mark = { delivered: 0, read: 0 };
+    for (const { target, status } of statuses) {
+      if (status !== "delivered" && status !== "read") continue;
+      const found = await placement.find(conversationId, target);
+      if (found?.anchor === found?.sequence) mark[status] = Math.max(mark[status], found?.sequence ?? 0);
+    }
+    const changes = this.marks.advance(conversationId, accountId, mark);
+    if (changes.length === 0) return;
+    batch.add(...changes);
+    batch.afterwards(() => this.#host.events.emit("receipt", { conversationId, accountId }));
+  }
+
+  #tell({ message, act }: Placed): void {
+    const { events } = this.#host;
+    const { conversationId, sequence, anchor } = message;
+    this.expiry.noticed(message.expiresAtMs);
+    if (anchor === sequence) {
+      this.receipts.noticed(message);
+      if (events.has("message")) events.emit("message", messageOf(message, act));
+    } else if (anchor > 0) events.emit("message-changed", { conversationId, sequence: anchor });
+  }
+}
+
+/** Whether a stored message goes into a copy that outlives it: what expires does not. */
+export function outlives({ expiresAtMs }: StoredMessage): boolean {
+  return expiresAtMs === undefined;
+}
+
+/** Whether there is anything of a message to tell another device: of what belongs to a deleted one there is not. */
+export function isTold({ applicationData, anchor, sequence }: StoredMessage): boolean {
+  return applicationData.length > 0 || anchor === sequence;
+}
