@@ -52,6 +52,8 @@ export class Conversation {
   #states: StateKeeper | undefined;
   #cursor = 0;
   #latestMs = 0;
+  /** Items are being taken in: what follows from them may have to be sent. */
+  #isDelivering = false;
   /** While creating: the server knows of it. */
   #announced = false;
 
@@ -96,7 +98,7 @@ export class Conversation {
   }
 
   get isIdle(): boolean {
-    return this.outbox.isEmpty && this.#inbox.isEmpty;
+    return this.outbox.isEmpty && this.#inbox.isEmpty && !this.#isDelivering;
   }
 
   /** Runs a task in the lane; what it throws stops the client, for then nobody knows what state things are in. */
@@ -169,8 +171,12 @@ export class Conversation {
   }
 
   #deliverIn(delayMs: number): void {
-    if (delayMs === 0) this.run(() => this.#deliver());
-    else this.#host.later(delayMs, () => this.run(() => this.#deliver()));
+    const deliver = async (): Promise<void> => {
+      this.#isDelivering = true;
+      await this.#deliver().finally(() => (this.#isDelivering = false));
+    };
+    if (delayMs === 0) this.run(deliver);
+    else this.#host.later(delayMs, () => this.run(deliver));
   }
 
   /** The connection broke: the server will deliver again from the cursor. */

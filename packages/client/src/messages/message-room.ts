@@ -54,7 +54,7 @@ export class MessageRoom {
   async send(conversationId: ConversationId, message: NewMessage): Promise<Accepted> {
     const { inReplyTo, expiresInSeconds } = message;
     const body = bodyOf(message);
-    const answered = inReplyTo === undefined ? undefined : await this.#entry(conversationId, inReplyTo);
+    const answered = inReplyTo === undefined ? undefined : await this.#standing(conversationId, inReplyTo);
     return this.#say(conversationId, {
       kind: "message",
       body,
@@ -161,12 +161,14 @@ export class MessageRoom {
       .length;
   }
 
-  /** Who has got this message and who has read it, as far as they say so. */
+  /** Which others have got this message and which have read it, as far as they say so. */
   seenBy(
     conversationId: ConversationId,
     sequence: number,
   ): { readonly delivered: readonly AccountId[]; readonly read: readonly AccountId[] } {
-    return this.#host.messages.marks.seenBy(conversationId, sequence);
+    const { delivered, read } = this.#host.messages.marks.seenBy(conversationId, sequence);
+    const isOther = (accountId: AccountId): boolean => !this.#isOwn(accountId);
+    return { delivered: delivered.filter(isOther), read: read.filter(isOther) };
   }
 
   async #say(conversationId: ConversationId, act: Act): Promise<Accepted> {
@@ -203,13 +205,6 @@ export class MessageRoom {
   async #rows(conversationId: ConversationId, sequence: number): Promise<readonly StoredMessage[]> {
     const rows = await this.#timeline(conversationId, { limit: 1, beforeSequence: sequence + 1 });
     return rows[0]?.sequence === sequence ? rows : [];
-  }
-
-  async #entry(conversationId: ConversationId, sequence: number): Promise<StoredMessage> {
-    await this.#heard(conversationId);
-    const [entry] = await this.#rows(conversationId, sequence);
-    if (entry === undefined) throw new ClientError("CLIENT_MESSAGE_UNKNOWN", { sequence });
-    return entry;
   }
 
   /** One that says something still. */
