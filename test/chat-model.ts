@@ -44,7 +44,10 @@ export function predict(done: readonly Done[], nowMs: number): Shown[] {
   }
   return [...shown.values()]
     .filter(({ endsMs = Infinity }) => endsMs > nowMs)
-    .map(({ endsMs: _, ...message }) => message);
+    .map((message) => {
+      delete message.endsMs;
+      return message;
+    });
 }
 
 /** What a client shows, in the same words. */

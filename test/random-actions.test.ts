@@ -105,7 +105,7 @@ async function step(i: number): Promise<void> {
   const choice = below(100);
   if (choice < 8) return network.isUp ? network.down() : network.up();
   if (choice < 12) return restart(device);
-  if (choice < 17) return void clock.advance(oneOf([1000, 20_000, 400_000]));
+  if (choice < 17) return clock.advance(oneOf([1000, 20_000, 400_000]));
   if (at === undefined || choice < 40)
     return act(device, id, () => messages.send(id, { text }), { what: "message", text });
   const { sequence } = at;

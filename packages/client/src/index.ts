@@ -46,4 +46,5 @@ export {
   type StoredMessage,
   type StoredState,
 } from "./store.ts";
+export { parseMarkdown, plainOf, type Block, type Inline, type ListItem } from "./text/markdown.ts";
 export type { Socket, SocketEvents, Transport } from "./server/transport.ts";

@@ -7,6 +7,7 @@ import { ClientError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Accepted } from "../outbox/outbox-held.ts";
 import type { ClientStore, HistoryRange, StoredMessage } from "../store.ts";
+import { withoutHtml } from "../text/markdown.ts";
 import { actOfStored, messagesOf, type ConversationMessage } from "./conversation-message.ts";
 import type { Drafts } from "./drafts.ts";
 
@@ -253,7 +254,8 @@ function bodyOf({
   preview,
 }: Partial<MessageBody>): MessageBody {
   if (text === "" && attachments.length === 0) throw new ClientError("CLIENT_MESSAGE_EMPTY");
-  return { text, format, attachments, ...(preview && { preview }) };
+  const typed = format === "markdown" ? withoutHtml(text) : text;
+  return { text: typed, format, attachments, ...(preview && { preview }) };
 }
 
 /** Whether a text is one emoji, with whatever modifies it. */

@@ -1,9 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { aeadOpenPrefixed, aeadSealAtRandom, wipe } from "@portcullis/crypto";
+import { aeadOpen, aeadSeal, wipe } from "@portcullis/crypto";
 import { utf8, type Random } from "@portcullis/protocol";
 
 const KEY_BYTES = 32;
 const NOTHING = new Uint8Array(KEY_BYTES);
+/** Each key seals one value and no other. */
+const NONCE = new Uint8Array(24);
 const SEALED = utf8("portcullis/client-row/v1");
 
 export const ERASABLE_KEYS_SCHEMA = `
@@ -32,6 +34,8 @@ export class ErasableKeys {
   readonly #free: StatementSync;
   readonly #take: StatementSync;
   readonly #release: StatementSync;
+  /** Whether a slot may be free: not asked for each value. */
+  #mayBeFree = true;
 
   constructor(database: DatabaseSync, random: Random) {
     this.#random = random;
@@ -45,7 +49,7 @@ export class ErasableKeys {
 
   seal(value: Uint8Array): SealedValue {
     const key = this.#random(KEY_BYTES);
-    const sealed = aeadSealAtRandom(key, value, SEALED, this.#random);
+    const sealed = aeadSeal(key, NONCE, value, SEALED);
     const slot = this.#keep(key);
     wipe(key);
     return { slot, sealed };
@@ -54,16 +58,18 @@ export class ErasableKeys {
   /** @throws CryptoError when key and value do not belong together */
   open({ slot, sealed }: SealedValue): Uint8Array {
     const row = this.#read.get(slot) as { key: Uint8Array } | undefined;
-    return aeadOpenPrefixed(row?.key ?? NOTHING, sealed, SEALED);
+    return aeadOpen(row?.key ?? NOTHING, NONCE, sealed, SEALED);
   }
 
   erase(slot: number): void {
     this.#overwrite.run(NOTHING, slot);
     this.#release.run(slot);
+    this.#mayBeFree = true;
   }
 
   #keep(key: Uint8Array): number {
-    const free = this.#free.get() as { slot: number } | undefined;
+    const free = this.#mayBeFree ? (this.#free.get() as { slot: number } | undefined) : undefined;
+    this.#mayBeFree = free !== undefined;
     if (free === undefined) return Number(this.#append.run(key).lastInsertRowid);
     this.#take.run(free.slot);
     this.#overwrite.run(key, free.slot);

@@ -4,6 +4,7 @@ import {
   asConversationId,
   asDeviceId,
   asMessageId,
+  toBase64Url,
   type ConversationId,
 } from "@portcullis/protocol";
 import {
@@ -17,15 +18,16 @@ import type { ErasableKeys } from "./erasable-keys.ts";
 
 /** Clustered by timeline: a page of it, with all that belongs to its messages, is one range. */
 export const MESSAGE_ROWS_SCHEMA = `
+  CREATE TABLE conversation_numbers (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
   CREATE TABLE messages (
-    conversation BLOB NOT NULL, anchor INTEGER NOT NULL, sequence INTEGER NOT NULL, arrival INTEGER NOT NULL,
-    sender_account BLOB NOT NULL, sender_device BLOB NOT NULL, message_id BLOB NOT NULL,
+    conversation INTEGER NOT NULL, anchor INTEGER NOT NULL, sequence INTEGER NOT NULL, arrival INTEGER NOT NULL,
+    sender_account BLOB NOT NULL, sender_device BLOB NOT NULL, message_id BLOB NOT NULL, content_key INTEGER NOT NULL,
     content_id BLOB NOT NULL, target BLOB, accepted_at_ms INTEGER NOT NULL, expires_at_ms INTEGER,
     key_slot INTEGER NOT NULL, application_data BLOB NOT NULL, receipt BLOB NOT NULL,
     PRIMARY KEY (conversation, anchor, sequence)) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX messages_by_sequence ON messages (conversation, sequence);
   CREATE UNIQUE INDEX messages_arrived ON messages (arrival);
-  CREATE INDEX messages_by_content ON messages (conversation, content_id);
+  CREATE INDEX messages_by_content ON messages (content_key);
   CREATE INDEX messages_waiting ON messages (conversation, target) WHERE anchor = ${WAITING};
   CREATE INDEX messages_expiring ON messages (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   CREATE TABLE arrivals (latest INTEGER NOT NULL) STRICT;
@@ -35,7 +37,7 @@ export const MESSAGE_ROWS_SCHEMA = `
 const NO_SLOT = 0;
 
 interface MessageRow {
-  readonly conversation: Uint8Array;
+  readonly conversation: number;
   readonly anchor: number;
   readonly sequence: number;
   readonly arrival: number;
@@ -55,34 +57,57 @@ interface MessageRow {
 export class MessageRows {
   readonly #keys: ErasableKeys;
   readonly #statements: ReturnType<typeof prepareStatements>;
+  /** The small numbers that stand for conversations in rows and indexes, by id as text, and the other way round. */
+  readonly #numbers = new Map<string, number>();
+  readonly #ids = new Map<number, ConversationId>();
+  /** The arrival that was given last. */
+  #latest = 0;
 
   constructor(database: DatabaseSync, keys: ErasableKeys) {
     this.#keys = keys;
     this.#statements = prepareStatements(database);
+    this.reload();
+  }
+
+  /** What was rolled back is forgotten. */
+  reload(): void {
+    const { latest } = this.#statements.latestArrival.get() as { latest: number };
+    this.#latest = latest;
+    this.#numbers.clear();
+    this.#ids.clear();
+    const rows = this.#statements.numbers.all() as { number: number; id: Uint8Array }[];
+    for (const { number, id } of rows) this.#name(number, asConversationId(id));
+  }
+
+  /** Before a transaction ends. */
+  flush(): void {
+    this.#statements.putArrival.run(this.#latest);
   }
 
   /** `unlessThere`: nothing when the place is taken. */
   put(message: StoredMessage, unlessThere: boolean): void {
-    const { conversationId, sequence } = message;
-    if (unlessThere && this.#statements.isThere.get(conversationId, sequence) !== undefined) return;
-    const { latest } = this.#statements.nextArrival.get() as { latest: number };
-    this.insert(message, latest);
+    const { sequence } = message;
+    const conversation = this.#numberOf(message.conversationId);
+    if (unlessThere && this.#statements.isThere.get(conversation, sequence) !== undefined) return;
+    this.insert(message, this.#latest + 1);
   }
 
   insert(message: StoredMessage, arrival: number): void {
+    this.#latest = Math.max(this.#latest, arrival);
     const { applicationData } = message;
     const isBlank = applicationData.length === 0;
     const { slot, sealed } = isBlank
       ? { slot: NO_SLOT, sealed: applicationData }
       : this.#keys.seal(applicationData);
     this.#statements.insert.run(
-      message.conversationId,
+      this.#newNumberOf(message.conversationId),
       message.anchor,
       message.sequence,
       arrival,
       message.senderAccountId,
       message.senderDeviceId,
       message.messageId,
+      keyOf(message.contentId),
       message.contentId,
       message.target ?? null,
       message.acceptedAtMs,
@@ -94,30 +119,34 @@ export class MessageRows {
   }
 
   move(conversationId: ConversationId, sequence: number, anchor: number): void {
-    this.#statements.move.run(anchor, conversationId, sequence);
+    this.#statements.move.run(anchor, this.#numberOf(conversationId), sequence);
   }
 
   blank(conversationId: ConversationId, anchor: number): void {
-    this.#eraseKeys(this.#statements.slotsOfAnchor.all(conversationId, anchor));
-    this.#statements.blank.run(conversationId, anchor);
+    const conversation = this.#numberOf(conversationId);
+    this.#eraseKeys(this.#statements.slotsOfAnchor.all(conversation, anchor));
+    this.#statements.blank.run(conversation, anchor);
   }
 
   /** With all that belongs to it. */
   erase(conversationId: ConversationId, sequence: number): void {
-    this.#eraseKeys(this.#statements.slotsOfAnchor.all(conversationId, sequence));
-    this.#statements.eraseAnchor.run(conversationId, sequence);
-    this.#eraseKeys(this.#statements.slotsOfSequence.all(conversationId, sequence));
-    this.#statements.eraseSequence.run(conversationId, sequence);
+    const conversation = this.#numberOf(conversationId);
+    this.#eraseKeys(this.#statements.slotsOfAnchor.all(conversation, sequence));
+    this.#statements.eraseAnchor.run(conversation, sequence);
+    this.#eraseKeys(this.#statements.slotsOfSequence.all(conversation, sequence));
+    this.#statements.eraseSequence.run(conversation, sequence);
   }
 
   history(conversationId: ConversationId, { limit, beforeSequence }: HistoryRange): StoredMessage[] {
-    return this.#read(this.#statements.history.all(conversationId, beforeSequence, limit)).reverse();
+    const conversation = this.#numberOf(conversationId);
+    return this.#read(this.#statements.history.all(conversation, beforeSequence, limit)).reverse();
   }
 
   timeline(conversationId: ConversationId, { limit, beforeSequence }: HistoryRange): StoredMessage[] {
     const rows: StoredMessage[] = [];
     let left = limit;
-    for (const row of this.#statements.timeline.iterate(conversationId, beforeSequence)) {
+    const conversation = this.#numberOf(conversationId);
+    for (const row of this.#statements.timeline.iterate(conversation, beforeSequence)) {
       if (left === 0) break;
       const message = this.#messageOf(row as unknown as MessageRow);
       rows.push(message);
@@ -127,11 +156,12 @@ export class MessageRows {
   }
 
   find(conversationId: ConversationId, contentIds: readonly Uint8Array[]): StoredMessage[] {
-    return contentIds.flatMap((id) => this.#read(this.#statements.find.all(conversationId, id)));
+    const conversation = this.#numberOf(conversationId);
+    return contentIds.flatMap((id) => this.#read(this.#statements.find.all(keyOf(id), conversation, id)));
   }
 
   waiting(conversationId: ConversationId, target: Uint8Array): StoredMessage[] {
-    return this.#read(this.#statements.waiting.all(conversationId, target));
+    return this.#read(this.#statements.waiting.all(this.#numberOf(conversationId), target));
   }
 
   arrived({ after, limit }: { readonly after: number; readonly limit: number }): ArrivedMessage[] {
@@ -142,10 +172,34 @@ export class MessageRows {
   expiring(limit: number): Expiring[] {
     const rows = this.#statements.expiring.all(limit) as unknown as MessageRow[];
     return rows.map(({ conversation, sequence, expires_at_ms: expiresAtMs }) => ({
-      conversationId: asConversationId(conversation),
+      conversationId: this.#idOf(conversation),
       sequence,
       expiresAtMs: expiresAtMs ?? 0,
     }));
+  }
+
+  /** 0 for one of which there is no message. */
+  #numberOf(conversationId: ConversationId): number {
+    return this.#numbers.get(toBase64Url(conversationId)) ?? 0;
+  }
+
+  #newNumberOf(conversationId: ConversationId): number {
+    const known = this.#numberOf(conversationId);
+    if (known !== 0) return known;
+    const { number } = this.#statements.addNumber.get(conversationId) as { number: number };
+    this.#name(number, asConversationId(conversationId.slice()));
+    return number;
+  }
+
+  #idOf(number: number): ConversationId {
+    const id = this.#ids.get(number);
+    if (id === undefined) throw new RangeError("a message of no conversation");
+    return id;
+  }
+
+  #name(number: number, id: ConversationId): void {
+    this.#numbers.set(toBase64Url(id), number);
+    this.#ids.set(number, id);
   }
 
   #eraseKeys(rows: unknown[]): void {
@@ -159,7 +213,7 @@ export class MessageRows {
   #messageOf(row: MessageRow): StoredMessage {
     const { key_slot: slot, application_data: sealed } = row;
     return {
-      conversationId: asConversationId(row.conversation),
+      conversationId: this.#idOf(row.conversation),
       sequence: row.sequence,
       senderAccountId: asAccountId(row.sender_account),
       senderDeviceId: asDeviceId(row.sender_device),
@@ -175,13 +229,22 @@ export class MessageRows {
   }
 }
 
+/** The first 48 bits of a content id: enough for an index, which is then a third of the size. */
+function keyOf(contentId: Uint8Array): number {
+  // The first byte is the same for all of them.
+  return contentId.subarray(1, 7).reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
 function prepareStatements(database: DatabaseSync) {
   const ofAnchor = "conversation = ? AND anchor = ?";
   const ofSequence = "conversation = ? AND sequence = ?";
   return {
-    insert: database.prepare("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    insert: database.prepare("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     isThere: database.prepare(`SELECT 1 FROM messages WHERE ${ofSequence}`),
-    nextArrival: database.prepare("UPDATE arrivals SET latest = latest + 1 RETURNING latest"),
+    numbers: database.prepare("SELECT * FROM conversation_numbers"),
+    addNumber: database.prepare("INSERT INTO conversation_numbers (id) VALUES (?) RETURNING number"),
+    latestArrival: database.prepare("SELECT latest FROM arrivals"),
+    putArrival: database.prepare("UPDATE arrivals SET latest = ?"),
     move: database.prepare(`UPDATE messages SET anchor = ? WHERE ${ofSequence}`),
     blank: database.prepare(
       `UPDATE messages SET key_slot = ${NO_SLOT}, application_data = x'', receipt = x'' WHERE ${ofAnchor}`,
@@ -197,7 +260,9 @@ function prepareStatements(database: DatabaseSync) {
       `SELECT * FROM messages WHERE conversation = ? AND anchor > ${WAITING} AND anchor < ?
         ORDER BY anchor DESC, sequence DESC`,
     ),
-    find: database.prepare("SELECT * FROM messages WHERE conversation = ? AND content_id = ?"),
+    find: database.prepare(
+      "SELECT * FROM messages WHERE content_key = ? AND conversation = ? AND content_id = ?",
+    ),
     waiting: database.prepare(
       `SELECT * FROM messages WHERE conversation = ? AND target = ? AND anchor = ${WAITING} ORDER BY sequence`,
     ),

@@ -48,7 +48,7 @@ function makeTimeline(database: DatabaseSync, random: Random): void {
     ALTER TABLE messages RENAME TO old_messages;
     ALTER TABLE outbox RENAME TO old_outbox;
     ${MESSAGE_ROWS_SCHEMA}
-    INSERT INTO arrivals SELECT coalesce(max(arrival), 0) FROM old_messages;
+    INSERT INTO arrivals VALUES (0);
     CREATE TABLE outbox (place INTEGER PRIMARY KEY, key_slot INTEGER NOT NULL, value BLOB NOT NULL) STRICT;
   `);
   const keys = new ErasableKeys(database, random);
@@ -67,6 +67,7 @@ function makeTimeline(database: DatabaseSync, random: Random): void {
     };
     rows.insert({ ...message, ...firstPlaceOf(message) }, row.arrival);
   }
+  rows.flush();
   const entries = database.prepare("SELECT place, value FROM old_outbox").all();
   for (const { place, value } of entries as { place: number; value: Uint8Array }[]) {
     const { slot, sealed } = keys.seal(value);

@@ -67,9 +67,11 @@ export class SqliteStore implements ClientStore {
     this.#statements.begin.run();
     try {
       for (const change of changes) this.#apply(change);
+      this.#messages.flush();
       this.#statements.commit.run();
     } catch (error) {
       this.#database.exec("ROLLBACK");
+      this.#messages.reload();
       throw error;
     }
     if (++this.#writesSinceCheckpoint >= WRITES_PER_CHECKPOINT) await this.forget();
