@@ -49,6 +49,10 @@ export const serverErrors = {
   COMMIT_WELCOMES: "There is not exactly one Welcome for each added device.",
   COMMIT_ROSTER: "The roster is not that of the epoch which the Commit begins.",
   COMMIT_LOOKUP: "The lookup of the added accounts is not the one that the Commit names.",
+  REPORT_FORGED:
+    "This server has not taken in this message from this sender, in this conversation, at this time.",
+  REPORT_LIMIT: "This account has reported as many messages today as it may.",
+  REPORT_UNKNOWN: "There is no such report.",
   POLICY_SET: "Another policy is set already.",
   POLICY_NOT_SET: "No policy is set.",
   POLICY_NOT_OURS: "The policy names other logs or another provider than this server's.",

@@ -40,15 +40,17 @@ import type { WaitingJoinRequest } from "./joining/own-join-requests.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { MessageRoom } from "./messages/message-room.ts";
+import { reportMessage, type Report } from "./reporting/report.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import type { Settings } from "./settings.ts";
-import type { StoredState } from "./store.ts";
+import type { ClientStore, StoredState } from "./store.ts";
 
 /** One device of one account. Everything it shows was verified; what it says was sent is durable at the server. */
 export class PortcullisClient {
   readonly #session: DeviceSession;
   readonly #api: ServerApi;
+  readonly #store: ClientStore;
   readonly #handles = new Map<string, string>();
   readonly #verified: VerifiedAccounts;
   /** What people say to each other. */
@@ -58,6 +60,7 @@ export class PortcullisClient {
     this.#session = session;
     this.#verified = new VerifiedAccounts(state, (changes) => session.write(changes));
     this.#api = api;
+    this.#store = store;
     const drafts = new Drafts(state.secrets, (changes) => session.write(changes));
     this.messages = new MessageRoom(session, { store, drafts });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
@@ -351,6 +354,12 @@ export class PortcullisClient {
   async settled(): Promise<void> {
     await this.idle();
     await this.#session.forget();
+  }
+
+  /** Shows the operator this one message, provably as it was sent. @throws as `reportMessage` */
+  report(conversationId: ConversationId, sequence: number, report: Report): Promise<string> {
+    const parts = { api: this.#api, store: this.#store };
+    return reportMessage(this.#session, parts, { ...report, conversationId, sequence });
   }
 
   /** What the ledger tells this account of orders that named it. @throws ClientError CLIENT_TRUST, LedgerError, AccessError */

@@ -27,6 +27,7 @@ export {
 } from "./account/invite.ts";
 export type { JoinLinkTerms, StandingJoinLink } from "./joining/join-links.ts";
 export type { JoinRequestEvent, WaitingJoinRequest } from "./joining/own-join-requests.ts";
+export type { Report } from "./reporting/report.ts";
 export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
 export type { LogAlarm, SignedHead } from "./identity/log-view.ts";

@@ -4,6 +4,7 @@
  */
 
 import type { joinRefusals } from "./join-link.ts";
+import type { reportReasons, reportStates } from "./report.ts";
 
 /** Every answer that is not 2xx. */
 export interface ErrorBody {
@@ -298,4 +299,49 @@ export interface BatchesAnswer {
 /** GET /v1/orders/:hash/accounts: the device lists of all who wrote in scope. */
 export interface OrderAccountsAnswer {
   readonly deviceProofs: readonly string[];
+}
+
+export type ReportReason = (typeof reportReasons)[number];
+export type ReportState = (typeof reportStates)[number];
+
+/** What somebody was sent, and that this server took it in from them there and then (frank.ts). Bytes as base64url. */
+export interface ReportedMessage {
+  readonly conversationId: string;
+  readonly senderAccountId: string;
+  readonly senderDeviceId: string;
+  readonly messageId: string;
+  readonly acceptedAtMs: number;
+  /** MIMI content. */
+  readonly applicationData: string;
+  readonly serverFrank: string;
+}
+
+/** POST /v1/reports: by whoever is or was a member; again is the same as once. */
+export interface ReportRequest {
+  readonly message: ReportedMessage;
+  readonly reason: ReportReason;
+  /** At most `limits.reportCommentBytes`. */
+  readonly comment: string;
+}
+export interface ReportAnswer {
+  readonly reportId: string;
+}
+
+/** GET /v1/reports?state=open&after=0: for the operator, oldest first. */
+export interface ReportsAnswer {
+  readonly reports: readonly (ReportRequest & {
+    readonly reportId: string;
+    /** Its place among all reports. */
+    readonly position: number;
+    readonly reportedBy: string;
+    readonly reportedAtMs: number;
+    readonly state: ReportState;
+    readonly note: string;
+  })[];
+}
+
+/** POST /v1/reports/:report/resolution: by the operator. */
+export interface ReportResolution {
+  readonly state: ReportState;
+  readonly note: string;
 }

@@ -61,6 +61,19 @@ function contextFields(context: FrankContext): CborValue[] {
   ];
 }
 
+const SALT_BYTES = 16;
+
+/**
+ * The salt with which a content is franked, for a server that reads nothing else of it: the first field of MIMI content,
+ * an array of seven. @throws ProtocolError DECODE_SHAPE
+ */
+export function frankingSalt(applicationData: Uint8Array): Uint8Array {
+  const [array, bytes] = applicationData;
+  if (array !== 0x87 || bytes !== 0x40 + SALT_BYTES || applicationData.length < 2 + SALT_BYTES)
+    throw new ProtocolError("DECODE_SHAPE", { what: "MIMI content" });
+  return applicationData.subarray(2, 2 + SALT_BYTES);
+}
+
 export function encodeReceipt(receipt: Receipt): Uint8Array {
   return encodeCbor(receiptFields(receipt));
 }

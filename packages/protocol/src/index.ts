@@ -50,6 +50,7 @@ export {
   encodeReceipt,
   type FrankContext,
   type Receipt,
+  frankingSalt,
 } from "./frank.ts";
 export type * from "./frames.ts";
 export { foldHandle, handleSkeleton, prepareHandle, type Handle } from "./handle.ts";
@@ -95,3 +96,4 @@ export { decodeSealedBucket, encodeSealedBucket, type SealedBucket } from "./sea
 export { decodeServerFrame, encodeItem, encodeItemsFrame, encodeServerFrame } from "./server-frames.ts";
 export { encodeSessionChallenge } from "./session.ts";
 export { accountUri, conversationUri, parseAccountUri, parseConversationUri } from "./uris.ts";
+export { reportReasons, reportStates } from "./report.ts";

@@ -28,6 +28,10 @@ export const limits = {
   thumbnailBytes: 16 * 1024,
   /** Messages of whose state one message tells. */
   statusesPerMessage: 256,
+  /** What somebody says about a message that they report, and the operator about what was done. */
+  reportCommentBytes: 2048,
+  /** Reports that an account makes in a day. */
+  reportsPerDay: 50,
   /** Capsules of one bucket, which is quorums of one policy. */
   capsulesPerBucket: 16,
   /** Items in one frame of delivery. */

@@ -28,6 +28,7 @@ export interface Schema {
   sealedBuckets: SealedBucketTable;
   welcomes: WelcomeTable;
   joinRequests: JoinRequestTable;
+  reports: ReportTable;
   openings: OpeningTable;
   orders: OrderTable;
   batches: BatchTable;
@@ -199,6 +200,25 @@ export interface JoinRequestTable {
   sequence: number;
   expiresAtMs: number;
   refusal: string | null;
+}
+
+/** A message that somebody has reported, in plain text: this one alone. */
+export interface ReportTable {
+  position: Generated<number>;
+  reportId: Uint8Array;
+  conversationId: ConversationId;
+  senderAccountId: AccountId;
+  senderDeviceId: DeviceId;
+  messageId: MessageId;
+  acceptedAtMs: number;
+  applicationData: Uint8Array;
+  serverFrank: Uint8Array;
+  reportedBy: AccountId;
+  reportedAtMs: number;
+  reason: string;
+  comment: string;
+  state: string;
+  note: string;
 }
 
 export type Origin = "access" | "identity";

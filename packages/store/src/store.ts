@@ -12,6 +12,7 @@ import { Openings } from "./repositories/openings.ts";
 import { Orders } from "./repositories/orders.ts";
 import { Recoveries } from "./repositories/recoveries.ts";
 import { SealedBuckets } from "./repositories/sealed-buckets.ts";
+import { Reports } from "./repositories/reports.ts";
 import { Sessions } from "./repositories/sessions.ts";
 import { Welcomes } from "./repositories/welcomes.ts";
 import type { Schema } from "./schema.ts";
@@ -31,6 +32,7 @@ export interface Store {
   readonly welcomes: Welcomes;
   readonly joinRequests: JoinRequests;
   readonly sealedBuckets: SealedBuckets;
+  readonly reports: Reports;
   readonly openings: Openings;
   readonly orders: Orders;
   readonly sessions: Sessions;
@@ -61,6 +63,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     welcomes: new Welcomes(connection),
     joinRequests: new JoinRequests(connection),
     sealedBuckets: new SealedBuckets(connection),
+    reports: new Reports(connection),
     openings: new Openings(connection),
     orders: new Orders(connection),
     sessions: new Sessions(connection),

@@ -17,6 +17,7 @@ import { ledgerRoutes } from "./ledger-routes.ts";
 import { linkRoutes } from "./link-routes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { recoveryRoutes } from "./recovery-routes.ts";
+import { reportRoutes } from "./report-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { tileRoutes } from "./tile-routes.ts";
@@ -50,6 +51,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     linkRoutes,
     conversationRoutes,
     joinRequestRoutes,
+    reportRoutes,
     ledgerRoutes,
     orderRoutes,
     tileRoutes,

@@ -72,6 +72,17 @@ export class Conversations {
       .execute();
   }
 
+  /** Whether an account has, or had, a device in it. */
+  async wasMember(conversationId: ConversationId, accountId: AccountId): Promise<boolean> {
+    const member = await this.#connection.query
+      .selectFrom("members")
+      .select("deviceId")
+      .where("conversationId", "=", conversationId)
+      .where("accountId", "=", accountId)
+      .executeTakeFirst();
+    return member !== undefined;
+  }
+
   /** Those that are members now. */
   async devices(conversationId: ConversationId): Promise<DeviceReference[]> {
     return await this.#connection.query

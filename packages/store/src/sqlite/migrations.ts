@@ -234,4 +234,24 @@ export const migrations: readonly string[] = [
     FOREIGN KEY (account_id, generation) REFERENCES backups ON DELETE CASCADE
   ) STRICT;
   `,
+  `
+  CREATE TABLE reports (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    report_id BLOB NOT NULL UNIQUE,
+    conversation_id BLOB NOT NULL,
+    sender_account_id BLOB NOT NULL,
+    sender_device_id BLOB NOT NULL,
+    message_id BLOB NOT NULL,
+    accepted_at_ms INTEGER NOT NULL,
+    application_data BLOB NOT NULL,
+    server_frank BLOB NOT NULL,
+    reported_by BLOB NOT NULL,
+    reported_at_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX reports_of ON reports (reported_by, reported_at_ms);
+  `,
 ];
