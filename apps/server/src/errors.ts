@@ -49,6 +49,11 @@ export const serverErrors = {
   COMMIT_WELCOMES: "There is not exactly one Welcome for each added device.",
   COMMIT_ROSTER: "The roster is not that of the epoch which the Commit begins.",
   COMMIT_LOOKUP: "The lookup of the added accounts is not the one that the Commit names.",
+  BLOB_FULL: "This account has as much at the server as it may.",
+  BLOB_OFFSET: "The part does not follow what is there.",
+  BLOB_SIZE: "A blob has a padded length, and is no larger than that.",
+  BLOB_TAKEN: "There is another blob of this name.",
+  BLOB_UNKNOWN: "There is no such blob, it is not whole yet, or it has expired.",
   REPORT_FORGED:
     "This server has not taken in this message from this sender, in this conversation, at this time.",
   REPORT_LIMIT: "This account has reported as many messages today as it may.",

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { limits, type Clock, type Random } from "@portcullis/protocol";
 import { openStore, type Store } from "@portcullis/store";
 import { clockFor, openDataDirectory, systemClock } from "@portcullis/store/directory";
+import { BlobFolder } from "./blobs.ts";
 import { ConversationCache } from "./delivery/conversation-state.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { GroupCommit } from "./delivery/group-commit.ts";
@@ -26,6 +27,7 @@ export interface ServerContext {
   /** Whether members may make invitations. */
   readonly membersInvite: boolean;
   readonly backupLimits: BackupLimits;
+  readonly blobs: BlobFolder;
   readonly store: Store;
   readonly keys: ServerKeys;
   readonly policy: PolicyState;
@@ -60,6 +62,10 @@ export async function openContext(
   const keys = loadKeys(directory, provider, random);
   const store = openStore(directory.file("portcullis.sqlite"), options.fault);
   resources.defer(() => store.close());
+  const { blobTerms: terms = { keptDays: 30, unfinishedDays: 1 } } = options;
+  const blobs = new BlobFolder(directory.folder("blobs"), { store, clock, terms });
+  resources.defer(() => blobs.close());
+  await blobs.sweep();
   const policy = new PolicyState(store);
   await policy.reload();
   const { operatorToken } = keys;
@@ -83,6 +89,7 @@ export async function openContext(
     witnessThreshold: options.witnessThreshold ?? witnesses.length,
     membersInvite: options.membersInvite ?? false,
     backupLimits: options.backupLimits ?? { segments: limits.backupSegments, bytes: limits.backupBytes },
+    blobs,
     store,
     keys,
     policy,

@@ -1,5 +1,6 @@
 import type { Clock } from "@portcullis/protocol";
 import type { Fault } from "@portcullis/store";
+import type { BlobTerms } from "./blobs.ts";
 import type { Log } from "./log.ts";
 
 /** A witness or custodian that is asked for cosignatures. */
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly membersInvite?: boolean;
   /** What one backup may hold; by default what `limits` say. */
   readonly backupLimits?: BackupLimits;
+  /** How long attachments are kept: 30 days, and one day while they are not whole, unless said. */
+  readonly blobTerms?: BlobTerms;
   readonly log: Log;
   readonly fault?: Fault;
   /** Instead of the system's, or the demonstration's. */

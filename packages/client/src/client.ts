@@ -10,6 +10,7 @@ import { decodeAccountRecord } from "./account/account-record.ts";
 import { acknowledgeList } from "./account/device-list.ts";
 import { makeInvite, type InviteTerms } from "./account/invite.ts";
 import { makeRecoveryCode } from "./account/recover-account.ts";
+import { AttachmentRoom } from "./attachments/attachment-room.ts";
 import type { BackupStatus } from "./backup/backup.ts";
 import {
   conversationState,
@@ -53,15 +54,19 @@ export class PortcullisClient {
   readonly #store: ClientStore;
   readonly #handles = new Map<string, string>();
   readonly #verified: VerifiedAccounts;
+  /** What is too large for a message. */
+  readonly attachments: AttachmentRoom;
   /** What people say to each other. */
   readonly messages: MessageRoom;
 
-  private constructor(session: DeviceSession, state: StoredState, { api, store }: SessionOptions) {
+  private constructor(session: DeviceSession, state: StoredState, { api, store, platform }: SessionOptions) {
     this.#session = session;
     this.#verified = new VerifiedAccounts(state, (changes) => session.write(changes));
     this.#api = api;
     this.#store = store;
     const drafts = new Drafts(state.secrets, (changes) => session.write(changes));
+    const { secrets } = state;
+    this.attachments = new AttachmentRoom(session, { api, platform, secrets });
     this.messages = new MessageRoom(session, { store, drafts });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
   }

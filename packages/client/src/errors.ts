@@ -5,6 +5,12 @@ export const clientErrors = {
   CLIENT_ACCOUNT_EXISTS: "This store already holds an account.",
   CLIENT_ACCOUNT_MISSING: "This store holds no registered account.",
   CLIENT_ACCOUNT_UNKNOWN: "Nobody has this handle.",
+  CLIENT_ATTACHMENT_BROKEN: "What the server has is not the attachment that was sent.",
+  CLIENT_ATTACHMENT_CHANGED: "The file has changed while it was sent; nothing of it was.",
+  CLIENT_ATTACHMENT_DISK: "The attachment could not be written: the disk is full, or the place is not there.",
+  CLIENT_ATTACHMENT_ELSEWHERE:
+    "The attachment lies with somebody else than this server, or is sealed in a way that is not known here.",
+  CLIENT_ATTACHMENT_SIZE: "The attachment is too large.",
   CLIENT_BACKUP_CHANGED: "The backup at the server is not as this device left it; it is made anew.",
   CLIENT_BACKUP_CODE: "The recovery code does not bring the backup back: set a new one on this device.",
   CLIENT_BACKUP_ELSEWHERE: "Another device of the account keeps its backup.",
@@ -63,6 +69,8 @@ export const clientErrors = {
   CLIENT_MESSAGE_OTHERS: "Somebody else has said it: it is not this account's to change.",
   CLIENT_MESSAGE_SIZE: "The message is too long.",
   CLIENT_MESSAGE_UNKNOWN: "There is no such message here, or it has expired.",
+  CLIENT_PICTURE:
+    "This is no picture that can be shown: of no kind that is known here, broken, or of too many points.",
   CLIENT_REACTION: "A reaction is one emoji.",
   CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
   CLIENT_RECORD_CHAIN: "The record's index was used before.",

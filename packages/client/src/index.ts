@@ -1,4 +1,7 @@
 export { PortcullisClient } from "./client.ts";
+export type { AttachmentRoom, AttachmentSource, AttachmentTerms } from "./attachments/attachment-room.ts";
+export { safeFileName } from "./attachments/file-name.ts";
+export { pictureSize, type PictureSize } from "./attachments/picture-size.ts";
 export type { BackupPace, BackupStatus } from "./backup/backup.ts";
 export type { ClientOptions } from "./options.ts";
 export {
@@ -32,7 +35,7 @@ export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
 export type { LogAlarm, SignedHead } from "./identity/log-view.ts";
 export type { OwnDevice } from "./identity/own-devices.ts";
-export { webPlatform, type Platform } from "./platform.ts";
+export { webPlatform, type Hasher, type Platform } from "./platform.ts";
 export type { TrustConfig } from "./server/provider.ts";
 export type { Admission, Fetch } from "./server/server-api.ts";
 export type { Settings } from "./settings.ts";

@@ -61,3 +61,12 @@ export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
 export function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) secret.fill(0);
 }
+
+/** SHA-256 of what comes in pieces; `digest` ends it. */
+export function sha256Stream(): { update(bytes: Uint8Array): void; digest(): Uint8Array } {
+  const state = sodium.crypto_hash_sha256_init();
+  return {
+    update: (bytes) => sodium.crypto_hash_sha256_update(state, bytes),
+    digest: () => sodium.crypto_hash_sha256_final(state),
+  };
+}

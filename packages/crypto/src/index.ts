@@ -8,7 +8,7 @@ export {
 } from "./capsule.ts";
 export { DkgParticipant, type DkgResult } from "./dkg.ts";
 export { CryptoError, cryptoErrors, type CryptoErrorCode } from "./errors.ts";
-export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, wipe } from "./hash.ts";
+export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Stream, wipe } from "./hash.ts";
 export {
   buildMerkleTree,
   merkleLeafHash,

@@ -345,3 +345,13 @@ export interface ReportResolution {
   readonly state: ReportState;
   readonly note: string;
 }
+
+/** PUT /v1/blobs/:blob: announces one of so many bytes, a Padme length; again is the same as once. */
+export interface BlobRequest {
+  readonly bytes: number;
+}
+/** How much of it is there; whole when that is all. */
+export interface BlobAnswer {
+  readonly bytes: number;
+  readonly received: number;
+}

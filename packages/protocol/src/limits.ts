@@ -28,6 +28,13 @@ export const limits = {
   thumbnailBytes: 16 * 1024,
   /** Messages of whose state one message tells. */
   statusesPerMessage: 256,
+  /** An attachment before it is sealed, and as it lies at the server. */
+  attachmentBytes: 2 * 1024 * 1024 * 1024,
+  blobBytes: 2.25 * 1024 * 1024 * 1024,
+  /** A part of one in one request. */
+  blobPartBytes: 4 * 1024 * 1024,
+  /** All that an account has at the server. */
+  blobBytesPerAccount: 16 * 1024 * 1024 * 1024,
   /** What somebody says about a message that they report, and the operator about what was done. */
   reportCommentBytes: 2048,
   /** Reports that an account makes in a day. */

@@ -31,6 +31,7 @@ export type { NewOpening, Openings, StoredOpening } from "./repositories/opening
 export type { Orders, StoredBatch, StoredOrder } from "./repositories/orders.ts";
 export type { Recoveries, Recovery } from "./repositories/recoveries.ts";
 export type { SealedBuckets, StoredSealedBucket } from "./repositories/sealed-buckets.ts";
+export type { Blob, Blobs } from "./repositories/blobs.ts";
 export type { NewReport, Reports, StoredReport } from "./repositories/reports.ts";
 export type { Sessions } from "./repositories/sessions.ts";
 export type { StoredWelcome, Welcomes } from "./repositories/welcomes.ts";

@@ -28,6 +28,7 @@ export interface Schema {
   sealedBuckets: SealedBucketTable;
   welcomes: WelcomeTable;
   joinRequests: JoinRequestTable;
+  blobs: BlobTable;
   reports: ReportTable;
   openings: OpeningTable;
   orders: OrderTable;
@@ -200,6 +201,15 @@ export interface JoinRequestTable {
   sequence: number;
   expiresAtMs: number;
   refusal: string | null;
+}
+
+/** Sealed attachments, whose bytes are files. `received`: so many of them are durable. */
+export interface BlobTable {
+  blobId: Uint8Array;
+  accountId: AccountId;
+  bytes: number;
+  received: number;
+  expiresAtMs: number;
 }
 
 /** A message that somebody has reported, in plain text: this one alone. */

@@ -1,6 +1,7 @@
 import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely";
 import { Accounts } from "./repositories/accounts.ts";
 import { Backups } from "./repositories/backups.ts";
+import { Blobs } from "./repositories/blobs.ts";
 import { Connection, type Fault } from "./repositories/connection.ts";
 import { Conversations } from "./repositories/conversations.ts";
 import { Invites } from "./repositories/invites.ts";
@@ -32,6 +33,7 @@ export interface Store {
   readonly welcomes: Welcomes;
   readonly joinRequests: JoinRequests;
   readonly sealedBuckets: SealedBuckets;
+  readonly blobs: Blobs;
   readonly reports: Reports;
   readonly openings: Openings;
   readonly orders: Orders;
@@ -63,6 +65,7 @@ export function openStore(path: string, fault: Fault = () => {}): Store {
     welcomes: new Welcomes(connection),
     joinRequests: new JoinRequests(connection),
     sealedBuckets: new SealedBuckets(connection),
+    blobs: new Blobs(connection),
     reports: new Reports(connection),
     openings: new Openings(connection),
     orders: new Orders(connection),

@@ -9,6 +9,7 @@ import type { ServerContext } from "../server-context.ts";
 import { statusOf } from "../status.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { backupRoutes } from "./backup-routes.ts";
+import { blobRoutes } from "./blob-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { inviteRoutes } from "./invite-routes.ts";
 import { joinRequestRoutes } from "./join-request-routes.ts";
@@ -48,6 +49,7 @@ export async function createApplication(context: ServerContext, log: Log): Promi
     inviteRoutes,
     recoveryRoutes,
     backupRoutes,
+    blobRoutes,
     linkRoutes,
     conversationRoutes,
     joinRequestRoutes,

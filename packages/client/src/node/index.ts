@@ -1,3 +1,4 @@
+export { fileSource, saveAttachment } from "./attachment-files.ts";
 export { nodePlatform } from "./node-platform.ts";
 export { nodeTransport } from "./node-transport.ts";
 export { SqliteStore } from "./sqlite-store.ts";

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { nodeProvider } from "@portcullis/mls/node";
 import type { Platform } from "../platform.ts";
 import { nodeTransport } from "./node-transport.ts";
@@ -7,4 +8,11 @@ export const nodePlatform: Platform = {
   cryptoProvider: nodeProvider,
   transport: nodeTransport,
   fetch: (...request) => fetch(...request),
+  sha256: () => {
+    const hash = createHash("sha256");
+    return {
+      update: (bytes) => void hash.update(bytes),
+      digest: () => new Uint8Array(hash.digest()),
+    };
+  },
 };

@@ -310,6 +310,34 @@ export class ServerApi {
     this.#session = undefined;
   }
 
+  /** The answer as it comes, for bytes. @throws ClientError CLIENT_SERVER_… */
+  async exchange(
+    path: string,
+    init: {
+      readonly method: Method;
+      readonly token: string;
+      readonly body?: Uint8Array;
+      readonly from?: number;
+    },
+  ): Promise<Response> {
+    const headers: Record<string, string> = { authorization: `Bearer ${init.token}` };
+    if (init.body !== undefined) headers["content-type"] = "application/octet-stream";
+    if (init.from !== undefined) headers["range"] = `bytes=${init.from}-`;
+    let response: Response;
+    try {
+      const body = init.body as Uint8Array<ArrayBuffer> | undefined;
+      response = await this.#fetch(`${this.url}${path}`, {
+        method: init.method,
+        headers,
+        ...(body && { body }),
+      });
+    } catch {
+      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path });
+    }
+    if (!response.ok) throw await this.#refusal(path, response);
+    return response;
+  }
+
   /** For the rooms that have routes of their own. @throws ClientError CLIENT_SERVER_… */
   call<T>(method: Method, path: string, body?: object, token?: string): Promise<T> {
     return this.#ask(method, path, body, token);
@@ -330,14 +358,22 @@ export class ServerApi {
       throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path });
     }
     if (response.ok) return answer as T;
-    const { status } = response;
-    const { code } = answer as { code?: unknown };
+    throw this.#refused(path, response.status, answer);
+  }
+
+  async #refusal(path: string, response: Response): Promise<ClientError> {
+    const answer: unknown = await response.json().catch(() => undefined);
+    return this.#refused(path, response.status, answer);
+  }
+
+  #refused(path: string, status: number, answer: unknown): ClientError {
+    const { code, facts } = (answer ?? {}) as { code?: unknown; facts?: Record<string, unknown> };
     if (status === 401) this.forgetSession();
     if (status === 401 && code === "SESSION_REFUSED")
-      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status, refusal: code });
+      return new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status, refusal: code });
     if (typeof code !== "string" || PASSING_STATUS.has(status) || status >= 500)
-      throw new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
-    throw new ClientError("CLIENT_SERVER_REFUSED", { path, status, refusal: code });
+      return new ClientError("CLIENT_SERVER_UNREACHABLE", { path, status });
+    return new ClientError("CLIENT_SERVER_REFUSED", { ...facts, path, status, refusal: code });
   }
 }
 

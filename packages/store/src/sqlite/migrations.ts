@@ -254,4 +254,15 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX reports_of ON reports (reported_by, reported_at_ms);
   `,
+  `
+  CREATE TABLE blobs (
+    blob_id BLOB PRIMARY KEY,
+    account_id BLOB NOT NULL REFERENCES accounts,
+    bytes INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blobs_of ON blobs (account_id);
+  CREATE INDEX blobs_expiring ON blobs (expires_at_ms);
+  `,
 ];
