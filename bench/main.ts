@@ -1,5 +1,6 @@
 /** Prints the figures that the README quotes: `npm run bench`, or `npm run bench -- crypto ledger mls` for some. */
 import { cpus } from "node:os";
+import { benchAttachments } from "./attachments.ts";
 import { benchCrypto } from "./crypto.ts";
 import { benchGroups } from "./groups.ts";
 import { benchIdentity } from "./identity.ts";
@@ -7,6 +8,7 @@ import { benchLedger } from "./ledger.ts";
 import { benchMls } from "./mls.ts";
 
 const benches: Readonly<Record<string, (print: (line: string) => void) => Promise<void> | void>> = {
+  attachments: benchAttachments,
   crypto: benchCrypto,
   groups: benchGroups,
   identity: benchIdentity,

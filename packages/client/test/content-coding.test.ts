@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { nodeProvider } from "@portcullis/mls/node";
+import { webPlatform } from "@portcullis/client";
+import { nodePlatform } from "@portcullis/client/node";
+import { sha256 as sha256Of } from "@portcullis/crypto";
 import { concatBytes, equalBytes, fromBase64Url, padmeLength, utf8 } from "@portcullis/protocol";
 import { seededRandom } from "@portcullis/testkit";
 import {
@@ -12,7 +14,7 @@ import {
   sealedLength,
 } from "../src/attachments/content-coding.ts";
 
-const aead = nodeProvider.primitives;
+const aead = nodePlatform.records;
 const random = seededRandom("content coding");
 const secret = { key: random(16), salt: random(16) };
 
@@ -90,6 +92,22 @@ test("ATT-01: a body that is cut off, goes on, is changed, or whose records are 
   for (const [what, bytes] of Object.entries(broken))
     await assert.rejects(open(bytes), { code: "CLIENT_ATTACHMENT_BROKEN" }, what);
   await assert.rejects(open(body, random(16)), { code: "CLIENT_ATTACHMENT_BROKEN" });
+});
+
+test("ATT-01: what a browser seals Node opens, and the other way round", async () => {
+  const web = webPlatform.records;
+  const content = random(2 * CONTENT + 9);
+  const sealed = await all(sealContent(web, secret, { content: inPieces(content), size: content.length }));
+  assert.deepEqual(sealed, await seal(content));
+  assert.deepEqual(await all(openContent(web, secret.key, inPieces(sealed))), content);
+  const flipped = sealed.with(500, sealed[500]! ^ 1);
+  const opening = all(openContent(web, secret.key, inPieces(flipped)));
+  await assert.rejects(opening, { code: "CLIENT_ATTACHMENT_BROKEN" });
+  for (const { sha256 } of [webPlatform, nodePlatform]) {
+    const hasher = sha256();
+    for await (const piece of inPieces(content, 1000)) hasher.update(piece);
+    assert.deepEqual(hasher.digest(), sha256Of(content));
+  }
 });
 
 test("ATT-03: content that is shorter or longer than it was said to be is not sealed to its end", async () => {

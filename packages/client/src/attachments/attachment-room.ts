@@ -164,7 +164,7 @@ export class AttachmentRoom {
   }
 
   get #aead() {
-    return this.#platform.cryptoProvider.primitives;
+    return this.#platform.records;
   }
 
   #pathOf({ url }: ExternalPart): string {

@@ -1,7 +1,7 @@
 import { hkdfSha256 } from "@portcullis/crypto";
-import type { Primitives } from "@portcullis/mls";
 import { concatBytes, padmeLength, utf8 } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
+import type { RecordAead } from "../platform.ts";
 
 /** One record with its delimiter and tag. */
 export const RECORD_BYTES = 64 * 1024;
@@ -15,9 +15,6 @@ const RECORD_OVERHEAD = TAG_BYTES + 1;
 const CONTENT_BYTES = RECORD_BYTES - RECORD_OVERHEAD;
 const MORE = 1;
 const LAST = 2;
-const NOTHING = new Uint8Array(0);
-
-type Aead = Pick<Primitives, "seal" | "open">;
 
 /** What seals one attachment, and no other: key and salt are drawn for it. */
 export interface AttachmentKey {
@@ -46,7 +43,7 @@ function lastRecordBytes(length: number): number {
  * @throws ClientError CLIENT_ATTACHMENT_CHANGED when the content is shorter or longer than it was said to be
  */
 export async function* sealContent(
-  aead: Aead,
+  aead: RecordAead,
   secret: AttachmentKey,
   { content, size }: { readonly content: AsyncIterable<Uint8Array>; readonly size: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -59,12 +56,13 @@ export async function* sealContent(
   for (let index = 0; index < records; index++) {
     const isLast = index === records - 1;
     const room = (isLast ? lastRecordBytes(length) : RECORD_BYTES) - RECORD_OVERHEAD;
-    const record = new Uint8Array(room + 1);
-    const taken = Math.min(room, left);
-    if (!(await reader.into(record.subarray(0, taken)))) throw new ClientError("CLIENT_ATTACHMENT_CHANGED");
-    left -= taken;
-    record[taken] = isLast ? LAST : MORE;
-    yield aead.seal(coding.key, coding.nonce(index), NOTHING, record);
+    const wanted = Math.min(room, left);
+    const taken = await reader.take(wanted);
+    if (bytesIn(taken) < wanted) throw new ClientError("CLIENT_ATTACHMENT_CHANGED");
+    left -= wanted;
+    const padding = new Uint8Array(1 + room - wanted);
+    padding[0] = isLast ? LAST : MORE;
+    yield* await aead.seal(coding.key, coding.nonce(index), [...taken, padding]);
   }
   if (left > 0 || !(await reader.isAtEnd())) throw new ClientError("CLIENT_ATTACHMENT_CHANGED");
 }
@@ -74,13 +72,13 @@ export async function* sealContent(
  * taking it for whole. @throws ClientError CLIENT_ATTACHMENT_BROKEN
  */
 export async function* openContent(
-  aead: Aead,
+  aead: RecordAead,
   key: Uint8Array,
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new PieceReader(body);
-  const header = new Uint8Array(HEADER_BYTES);
-  if (!(await reader.into(header))) throw new ClientError("CLIENT_ATTACHMENT_BROKEN");
+  const header = concatBytes(...(await reader.take(HEADER_BYTES)));
+  if (header.length < HEADER_BYTES) throw new ClientError("CLIENT_ATTACHMENT_BROKEN");
   const view = new DataView(header.buffer);
   const recordBytes = view.getUint32(SALT_BYTES);
   const hasKeyId = view.getUint8(HEADER_BYTES - 1) !== 0;
@@ -88,24 +86,37 @@ export async function* openContent(
     throw new ClientError("CLIENT_ATTACHMENT_BROKEN");
   const coding = codingOf({ key, salt: header.slice(0, SALT_BYTES) });
   for (let index = 0; ; index++) {
-    const sealed = await reader.upTo(recordBytes);
-    const record = await opened(aead, coding, index, sealed);
-    const end = record.findLastIndex((byte) => byte !== 0);
-    const delimiter = record[end];
+    const record = await opened(aead, coding, index, await reader.take(recordBytes));
     const isLast = await reader.isAtEnd();
-    if (delimiter !== (isLast ? LAST : MORE)) throw new ClientError("CLIENT_ATTACHMENT_BROKEN");
-    if (end > 0) yield record.subarray(0, end);
+    yield* unpadded(record, isLast ? LAST : MORE);
     if (isLast) return;
   }
 }
 
-async function opened(aead: Aead, coding: Coding, index: number, sealed: Uint8Array): Promise<Uint8Array> {
+async function opened(
+  aead: RecordAead,
+  coding: Coding,
+  index: number,
+  sealed: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
   try {
-    if (sealed.length < RECORD_OVERHEAD) throw new RangeError("no record");
-    return await aead.open(coding.key, coding.nonce(index), NOTHING, sealed);
+    if (bytesIn(sealed) < RECORD_OVERHEAD) throw new RangeError("no record");
+    return await aead.open(coding.key, coding.nonce(index), sealed);
   } catch {
     throw new ClientError("CLIENT_ATTACHMENT_BROKEN", { record: index });
   }
+}
+
+/** What stands before the delimiter, which is the last byte that is not zero. */
+function unpadded(record: readonly Uint8Array[], delimiter: number): Uint8Array[] {
+  for (let i = record.length - 1; i >= 0; i--) {
+    const piece = record[i] as Uint8Array;
+    const end = piece.findLastIndex((byte) => byte !== 0);
+    if (end < 0) continue;
+    if (piece[end] !== delimiter) break;
+    return [...record.slice(0, i), piece.subarray(0, end)].filter(({ length }) => length > 0);
+  }
+  throw new ClientError("CLIENT_ATTACHMENT_BROKEN");
 }
 
 interface Coding {
@@ -132,38 +143,30 @@ function headerOf(salt: Uint8Array): Uint8Array {
   return concatBytes(salt, size);
 }
 
+function bytesIn(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** Takes as many bytes at once as are wanted, however they come. */
 class PieceReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
-  #piece: Uint8Array = NOTHING;
+  #piece = new Uint8Array(0) as Uint8Array;
   #isOver = false;
 
   constructor(pieces: AsyncIterable<Uint8Array>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
-  /** False when there are too few. */
-  async into(target: Uint8Array): Promise<boolean> {
-    for (let filled = 0; filled < target.length;) {
-      if (await this.isAtEnd()) return false;
-      const part = this.#piece.subarray(0, target.length - filled);
-      target.set(part, filled);
-      filled += part.length;
+  /** So many bytes, or all that are left, as they came: none is copied. */
+  async take(most: number): Promise<Uint8Array[]> {
+    const taken: Uint8Array[] = [];
+    for (let left = most; left > 0 && !(await this.isAtEnd());) {
+      const part = this.#piece.subarray(0, left);
       this.#piece = this.#piece.subarray(part.length);
+      taken.push(part);
+      left -= part.length;
     }
-    return true;
-  }
-
-  async upTo(most: number): Promise<Uint8Array> {
-    const target = new Uint8Array(most);
-    let filled = 0;
-    while (filled < most && !(await this.isAtEnd())) {
-      const part = this.#piece.subarray(0, most - filled);
-      target.set(part, filled);
-      filled += part.length;
-      this.#piece = this.#piece.subarray(part.length);
-    }
-    return target.subarray(0, filled);
+    return taken;
   }
 
   async isAtEnd(): Promise<boolean> {

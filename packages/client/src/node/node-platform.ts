@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { nodeProvider } from "@portcullis/mls/node";
 import type { Platform } from "../platform.ts";
+import { nodeRecords } from "./node-records.ts";
 import { nodeTransport } from "./node-transport.ts";
 
 /** Synchronous cryptography of node:crypto, and the `ws` package. */
@@ -8,6 +9,7 @@ export const nodePlatform: Platform = {
   cryptoProvider: nodeProvider,
   transport: nodeTransport,
   fetch: (...request) => fetch(...request),
+  records: nodeRecords,
   sha256: () => {
     const hash = createHash("sha256");
     return {
