@@ -30,6 +30,7 @@ type Store = Pick<ClientStore, "timeline" | "find">;
 
 const NEWEST = Number.MAX_SAFE_INTEGER;
 const MOST_UNREAD = 100;
+const PAGE = 200;
 /** UTF-8; longer than any emoji with all its modifiers. */
 const REACTION_BYTES = 64;
 
@@ -126,6 +127,19 @@ export class MessageRoom {
   /** The newest messages before `beforeSequence`, oldest first. */
   async history(conversationId: ConversationId, range: MessageRange = {}): Promise<ConversationMessage[]> {
     return messagesOf(await this.#timeline(conversationId, range));
+  }
+
+  /** Everything behind this place, oldest first: for whoever was away and goes on where it was. */
+  async since(conversationId: ConversationId, sequence: number): Promise<ConversationMessage[]> {
+    const pages: ConversationMessage[][] = [];
+    for (let beforeSequence = NEWEST; ;) {
+      const page = await this.history(conversationId, { limit: PAGE, beforeSequence });
+      const later = page.filter((message) => message.sequence > sequence);
+      pages.unshift(later);
+      const [first] = page;
+      if (first === undefined || later.length < page.length) return pages.flat();
+      beforeSequence = first.sequence;
+    }
   }
 
   /** @throws ClientError CLIENT_MESSAGE_UNKNOWN */
