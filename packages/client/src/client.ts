@@ -41,6 +41,7 @@ import type { WaitingJoinRequest } from "./joining/own-join-requests.ts";
 import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { MessageRoom } from "./messages/message-room.ts";
+import { exportConversation, type ExportTerms } from "./portable/export.ts";
 import { reportMessage, type Report } from "./reporting/report.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import type { ServerApi } from "./server/server-api.ts";
@@ -359,6 +360,13 @@ export class PortcullisClient {
   async settled(): Promise<void> {
     await this.idle();
     await this.#session.forget();
+  }
+
+  /** What this device has of a conversation, as a text in pieces. @throws ClientError CLIENT_CONVERSATION_UNKNOWN */
+  export(conversationId: ConversationId, terms: ExportTerms): AsyncGenerator<string, void, undefined> {
+    const { messages } = this;
+    const nowMs = this.#session.clock.now();
+    return exportConversation({ conversation: this.state(conversationId), messages, nowMs }, terms);
   }
 
   /** Shows the operator this one message, provably as it was sent. @throws as `reportMessage` */

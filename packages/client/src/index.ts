@@ -30,6 +30,7 @@ export {
 } from "./account/invite.ts";
 export type { JoinLinkTerms, StandingJoinLink } from "./joining/join-links.ts";
 export type { JoinRequestEvent, WaitingJoinRequest } from "./joining/own-join-requests.ts";
+export type { ExportFormat, ExportTerms } from "./portable/export.ts";
 export type { Report } from "./reporting/report.ts";
 export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
