@@ -10,6 +10,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: "the whole system on this machine: people talk, an order opens what it names, anyone checks",
       load: async () => (await import("./demo/demo.ts")).demo,
     },
+    chat: {
+      about: "talk in the terminal, in sealed and recorded conversations",
+      load: async () => (await import("./chat/chat.ts")).chat,
+    },
     serve: {
       about: "run a server",
       load: async () => (await import("./serve.ts")).serve,

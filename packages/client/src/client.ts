@@ -1,3 +1,4 @@
+import type { Policy } from "@portcullis/access";
 import {
   prepareHandle,
   toBase64Url,
@@ -101,6 +102,11 @@ export class PortcullisClient {
   async connect(): Promise<void> {
     await this.#session.connect();
     await this.#session.supplied();
+  }
+
+  /** Whether the server is there now. */
+  get isConnected(): boolean {
+    return this.#session.ready;
   }
 
   /** Returns what takes the listener away again. */
@@ -381,6 +387,11 @@ export class PortcullisClient {
     const policy = provider.demandPolicy();
     const published = await this.#api.openings("notices");
     return readNotices(published, { ...account, policyId: policy.id }, policy.witnessPolicy("access"));
+  }
+
+  /** By whom recorded conversations can be opened: as trusted, once this client has seen it since it was opened. */
+  policy(): Policy | undefined {
+    return this.#session.provider.policy;
   }
 
   /** How much this client has done since it was opened. */

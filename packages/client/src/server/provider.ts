@@ -4,6 +4,7 @@ import {
   keysetsFor,
   verifyKeyset,
   verifyPolicy,
+  type Policy,
   type VerifiedKeyset,
   type VerifiedPolicy,
 } from "@portcullis/access";
@@ -90,6 +91,11 @@ export class Provider {
       await this.#refreshKeysets();
     }
     this.#verified = true;
+  }
+
+  /** Undefined until it is verified, and where the trust configuration names none. */
+  get policy(): Policy | undefined {
+    return this.#policy?.policy;
   }
 
   /** @throws ClientError CLIENT_TRUST when the trust configuration names no policy */
