@@ -168,7 +168,16 @@ const inFiles = (words: string): string[] =>
 test("TML-09: a message that expires is gone from both sides at its time, with all that belongs to it, and comes back from no device", async () => {
   const id = await begin();
   const words = "the code is 12-34-56";
-  const { sequence } = await ann.messages.send(id, { text: words, expiresInSeconds: 60 });
+  const source = {
+    size: 4,
+    content: async function* () {
+      yield utf8("file");
+    },
+  };
+  const part = await ann.attachments.upload(source, { contentType: "image/png", fileName: "code-name.png" });
+  const thumbnail = { contentType: "image/png", bytes: utf8("the thumbnail of the code") };
+  const attachments = [{ part, thumbnail }];
+  const { sequence } = await ann.messages.send(id, { text: words, attachments, expiresInSeconds: 60 });
   await bob.caughtUp(id, sequence);
   await bob.messages.react(id, sequence, "👍");
   await ann.messages.edit(id, sequence, { text: `${words}!` });
@@ -193,7 +202,10 @@ test("TML-09: a message that expires is gone from both sides at its time, with a
   }
   await assert.rejects(ann.messages.get(id, sequence), { code: "CLIENT_MESSAGE_UNKNOWN" });
   await Promise.all([ann.settled(), bob.settled()]);
-  assert.deepEqual(inFiles(words), []);
+  for (const gone of [words, "the thumbnail of the code", "code-name"]) assert.deepEqual(inFiles(gone), []);
+  for (const format of ["json", "html", "text"] as const)
+    for await (const piece of ann.export(id, { format, withExpiring: true }))
+      assert.ok(!piece.includes(words));
   const late = nextEvent(bob, "message");
   await ann.messages.send(id, { text: "too late", expiresInSeconds: -1 });
   await ann.messages.send(id, { text: "in time" });
