@@ -20,6 +20,7 @@ export const cliErrors = {
   CLI_CHAT_CONVERSATION: "There is no conversation of that number.",
   CLI_CHAT_HANDLE: "Nobody has that handle.",
   CLI_CHAT_DEVICE: "The account has no device of that number.",
+  CLI_REPORT_UNKNOWN: "There is no report of that number.",
   TRANSCRIPT_MISSING: "The transcript cannot be read.",
   TRANSCRIPT_NOT_UTF8: "The transcript is not UTF-8.",
   TRANSCRIPT_EMPTY: "There is no message in the transcript.",

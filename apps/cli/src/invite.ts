@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createOperatorInvite } from "@portcullis/client";
 import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./errors.ts";
+import { operatorTokenIn } from "./operator.ts";
 
 const usage = `usage: portcullis invite [--server URL] [--data DIR] [--uses N] [--days N]
 
@@ -47,14 +46,6 @@ function parse(args: readonly string[]) {
       help: { type: "boolean", default: false },
     },
   }).values;
-}
-
-function operatorTokenIn(directory: string): string {
-  try {
-    return readFileSync(join(directory, "operator-token"), "utf8").trim();
-  } catch {
-    throw new CliError("CLI_OPTION", { option: "--data", expected: "the data directory of a server" });
-  }
 }
 
 function wholeNumber(option: string, text: string): number {

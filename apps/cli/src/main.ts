@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: "make an invitation to one's own server",
       load: async () => (await import("./invite.ts")).invite,
     },
+    reports: {
+      about: "read what members of one's own server have reported, and close it",
+      load: async () => (await import("./reports.ts")).reports,
+    },
     verify: {
       about: "check evidence offline",
       load: async () => (await import("./verify.ts")).verify,
