@@ -6,6 +6,7 @@ import { benchGroups } from "./groups.ts";
 import { benchIdentity } from "./identity.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchMls } from "./mls.ts";
+import { benchSearch } from "./search.ts";
 
 const benches: Readonly<Record<string, (print: (line: string) => void) => Promise<void> | void>> = {
   attachments: benchAttachments,
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, (print: (line: string) => void) => Promis
   identity: benchIdentity,
   ledger: benchLedger,
   mls: benchMls,
+  search: benchSearch,
 };
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches);

@@ -150,6 +150,18 @@ test("the safety number is alike on both sides, and who was compared is shown as
   assert.match(await bob.type("/who"), /ann \(owner, not verified\)/);
 });
 
+test("what was said is found again by its words, and how far back is said", async () => {
+  await ann.type("Servo propulsion, stage two");
+  await ann.client.idle();
+  await ann.client.search.ready();
+  const found = await ann.type('/search "servo prop');
+  assert.match(found, /^\[\d+\. .+\] #\d+ .*: Servo propulsion, stage two$/m);
+  assert.match(found, /^Searched: everything on this device, back to 1970-04-14\.$/m);
+  assert.match(await ann.type("/search zeppelin"), /^Nothing is found\.$/m);
+  assert.match(await ann.type("/search ?"), /CLIENT_SEARCH/);
+  assert.match(await ann.type("/search"), /CLI_CHAT_USAGE/);
+});
+
 test("each error says its code, and what was typed is kept", async () => {
   assert.match(await ann.type("/nonsense"), /CLI_CHAT_COMMAND/);
   assert.match(await ann.type("/toString"), /CLI_CHAT_COMMAND/);

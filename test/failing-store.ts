@@ -63,6 +63,14 @@ export class FailingStore implements ClientStore {
     return this.#store.arrived(...request);
   }
 
+  searchParts(): ReturnType<ClientStore["searchParts"]> {
+    return this.#store.searchParts();
+  }
+
+  searchPart(after: number): ReturnType<ClientStore["searchPart"]> {
+    return this.#store.searchPart(after);
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }

@@ -75,6 +75,7 @@ export interface ClientSetting {
   readonly answerMs: number;
   readonly warming: Warming;
   readonly receipts: boolean;
+  readonly searchPart: number;
   readonly backup: Partial<BackupPace>;
 }
 

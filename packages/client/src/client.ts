@@ -45,6 +45,8 @@ import { MessageRoom } from "./messages/message-room.ts";
 import { exportConversation, type ExportTerms } from "./portable/export.ts";
 import { reportMessage, type Report } from "./reporting/report.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
+import { openSearch } from "./search/open-search.ts";
+import type { SearchRoom } from "./search/search-room.ts";
 import type { ServerApi } from "./server/server-api.ts";
 import type { Settings } from "./settings.ts";
 import type { ClientStore, StoredState } from "./store.ts";
@@ -60,8 +62,11 @@ export class PortcullisClient {
   readonly attachments: AttachmentRoom;
   /** What people say to each other. */
   readonly messages: MessageRoom;
+  /** What was said, by its words. */
+  readonly search: SearchRoom;
 
-  private constructor(session: DeviceSession, state: StoredState, { api, store, platform }: SessionOptions) {
+  private constructor(session: DeviceSession, state: StoredState, options: SessionOptions) {
+    const { api, store, platform, searchPart } = options;
     this.#session = session;
     this.#verified = new VerifiedAccounts(state, (changes) => session.write(changes));
     this.#api = api;
@@ -70,6 +75,7 @@ export class PortcullisClient {
     const { secrets } = state;
     this.attachments = new AttachmentRoom(session, { api, platform, secrets });
     this.messages = new MessageRoom(session, { store, drafts });
+    this.search = openSearch(session, { store, messages: this.messages, size: searchPart });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
   }
 
@@ -400,8 +406,9 @@ export class PortcullisClient {
   }
 
   /** Ends the connection and closes the store. What is not sent yet goes with the next `open`. */
-  close(): Promise<void> {
-    return this.#session.close();
+  async close(): Promise<void> {
+    await this.search.close();
+    await this.#session.close();
   }
 
   get #known(): KnownAccounts {

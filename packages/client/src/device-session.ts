@@ -65,6 +65,7 @@ export interface SessionOptions {
   readonly warming: Warming;
   /** Whether receipts are sent where the person has not switched them off. */
   readonly receipts: boolean;
+  readonly searchPart: number;
   readonly backup: BackupPace;
 }
 

@@ -81,6 +81,7 @@ export const clientErrors = {
   CLIENT_SAFETY_CODE: "What was scanned is no safety code.",
   CLIENT_SAFETY_CODE_OTHER: "The safety code is that of another account than the one that is meant.",
   CLIENT_SAFETY_CODE_OWN: "The safety code was made for somebody else's account.",
+  CLIENT_SEARCH: "There is no word to look for, or more than a search takes.",
   CLIENT_SERVER_REFUSED: "The server refused the request.",
   CLIENT_SERVER_SILENT: "The server has not answered in time; it is asked again over a new connection.",
   CLIENT_SERVER_UNREACHABLE: "The server cannot be reached or answers with something else than its API.",

@@ -22,6 +22,7 @@ import type { KeyPackageSupply } from "./account/key-package-supply.ts";
 import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
 import type { JoinRequestEvent, OwnJoinRequests } from "./joining/own-join-requests.ts";
+import type { SearchReach } from "./search/search-index.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
 import type { StateKeeper } from "./conversation/state-keeper.ts";
@@ -78,6 +79,8 @@ export interface ClientEvents {
    * of it does not, since it took too long.
    */
   readonly history: { readonly state: "partial" | "complete" | "lost"; readonly messages: number };
+  /** More of what is on this device can be searched than before. */
+  readonly "search-reach": SearchReach;
   /** The backup was turned on or off, went on, or something is wrong with it. */
   readonly backup: BackupStatus;
   /** Another device of the account has taken this one out of the account's list. It gets nothing any more. */

@@ -32,6 +32,8 @@ export type { JoinLinkTerms, StandingJoinLink } from "./joining/join-links.ts";
 export type { JoinRequestEvent, WaitingJoinRequest } from "./joining/own-join-requests.ts";
 export type { ExportFormat, ExportTerms } from "./portable/export.ts";
 export type { Report } from "./reporting/report.ts";
+export type { SearchReach } from "./search/search-index.ts";
+export type { SearchAnswer, SearchRoom, SearchTerms } from "./search/search-room.ts";
 export type { ReadNotice } from "./server/notices.ts";
 export type { Accepted } from "./outbox/outbox-held.ts";
 export type { LogAlarm, SignedHead } from "./identity/log-view.ts";
@@ -47,6 +49,7 @@ export {
   type ClientStore,
   type Expiring,
   type HistoryRange,
+  type SearchPartRange,
   type StoreChange,
   type StoredMessage,
   type StoredState,

@@ -13,6 +13,7 @@ const OWN_ENTRY_MS = 600_000;
 const LOG_PROOF_MS = 1000;
 const JOIN_TURN_MS = 2000;
 const ANSWER_MS = 30_000;
+const SEARCH_PART = 4096;
 /** Below that a Commit without keys on the tree is less than 2 KB. */
 const WARMING: Warming = { fromDevices: 16, turnMs: 2000 };
 
@@ -44,6 +45,8 @@ export interface ClientOptions {
   readonly warming?: Warming;
   /** Whether it is told what was delivered and read, where the person has not switched that off; true by default. */
   readonly receipts?: boolean;
+  /** So many messages belong to one part of the search index; 4096 by default. */
+  readonly searchPart?: number;
   /** When the backup goes on, where there is one; some of it is enough. */
   readonly backup?: Partial<BackupPace>;
 }
@@ -68,8 +71,9 @@ export function sessionOptionsOf(options: ClientOptions): SessionOptions {
   const { random = systemRandom, keyPackages = KEY_PACKAGES, gatherMs = GATHER_MS } = options;
   const { ownEntryMs = OWN_ENTRY_MS, logProofMs = LOG_PROOF_MS, warming = WARMING } = options;
   const { joinTurnMs = JOIN_TURN_MS, answerMs = ANSWER_MS, receipts = true } = options;
+  const { searchPart = SEARCH_PART } = options;
   const backup = { ...BACKUP_PACE, ...options.backup };
   const pace = { gatherMs, ownEntryMs, logProofMs, joinTurnMs, answerMs };
-  const how = { keyPackages, ...pace, warming, receipts, backup };
+  const how = { keyPackages, ...pace, warming, receipts, searchPart, backup };
   return { api: apiOf(options), store, trust, platform, clock, realClock, random, ...how };
 }

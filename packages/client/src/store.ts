@@ -56,6 +56,15 @@ export type StoreChange =
       readonly sequence: number;
       readonly anchor: number;
     }
+  /**
+   * A part of the search index, over the messages that came behind place `after` and up to place `upTo` (`arrived`). Not
+   * kept when fewer of these say anything by now than `messages`; erased as a message is, as soon as one of them is.
+   */
+  | ({
+      readonly put: "search-part";
+      readonly messages: number;
+      readonly value: Uint8Array;
+    } & SearchPartRange)
   /** What the messages with this anchor said is unrecoverable after `forget`; that there were such messages is kept. */
   | { readonly blank: "messages"; readonly conversationId: ConversationId; readonly anchor: number }
   /** The same for a message with all that belongs to it, and nothing is kept of them. */
@@ -82,6 +91,12 @@ export interface StoredState {
 export interface HistoryRange {
   readonly limit: number;
   readonly beforeSequence: number;
+}
+
+/** Messages that came to a store in one stretch: behind place `after`, up to place `upTo`. */
+export interface SearchPartRange {
+  readonly after: number;
+  readonly upTo: number;
 }
 
 /** A message whose time has come. */
@@ -116,5 +131,8 @@ export interface ClientStore {
   expiring(limit: number): Promise<readonly Expiring[]>;
   /** The first `limit` messages behind a place in the order in which they came to this store. */
   arrived(range: { readonly after: number; readonly limit: number }): Promise<readonly ArrivedMessage[]>;
+  /** The parts of the search index that are there. `latest`: the place of the message that came last. */
+  searchParts(): Promise<{ readonly latest: number; readonly parts: readonly SearchPartRange[] }>;
+  searchPart(after: number): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }

@@ -96,6 +96,12 @@ export class ConversationDesk {
     this.screen.print(this.isOpen(id) ? line : `[${this.titleOf(id)}] ${line}`);
   }
 
+  /** With the conversation in which it stands. */
+  async showFound(id: ConversationId, sequence: number): Promise<void> {
+    const line = await messageLine(await this.client.messages.get(id, sequence), this);
+    this.screen.print(`[${this.numberOf(id)}. ${this.titleOf(id)}] ${line}`);
+  }
+
   isOpen(id: ConversationId): boolean {
     return this.#open !== undefined && equalBytes(this.#open, id);
   }

@@ -97,6 +97,11 @@ export async function messageLine(
   ].join("");
 }
 
+/** The day, as it is written everywhere. */
+export function dateOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
 /** 1970-04-14 03:00 UTC */
 function timeOf(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;

@@ -12,6 +12,7 @@ import {
   type ArrivedMessage,
   type Expiring,
   type HistoryRange,
+  type SearchPartRange,
   type StoredMessage,
 } from "../store.ts";
 import type { ErasableKeys } from "./erasable-keys.ts";
@@ -60,11 +61,14 @@ export class MessageRows {
   /** The small numbers that stand for conversations in rows and indexes, by id as text, and the other way round. */
   readonly #numbers = new Map<string, number>();
   readonly #ids = new Map<number, ConversationId>();
+  readonly #gone: (arrival: number) => void;
   /** The arrival that was given last. */
   #latest = 0;
 
-  constructor(database: DatabaseSync, keys: ErasableKeys) {
+  /** `gone`: is told the arrival of each message that says nothing any more. */
+  constructor(database: DatabaseSync, keys: ErasableKeys, gone: (arrival: number) => void = () => {}) {
     this.#keys = keys;
+    this.#gone = gone;
     this.#statements = prepareStatements(database);
     this.reload();
   }
@@ -169,6 +173,15 @@ export class MessageRows {
     return rows.map((row) => ({ arrival: row.arrival, message: this.#messageOf(row) }));
   }
 
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /** How many of the messages in a stretch say anything. */
+  speakingIn({ after, upTo }: SearchPartRange): number {
+    return (this.#statements.speaking.get(after, upTo) as { messages: number }).messages;
+  }
+
   expiring(limit: number): Expiring[] {
     const rows = this.#statements.expiring.all(limit) as unknown as MessageRow[];
     return rows.map(({ conversation, sequence, expires_at_ms: expiresAtMs }) => ({
@@ -203,7 +216,11 @@ export class MessageRows {
   }
 
   #eraseKeys(rows: unknown[]): void {
-    for (const { key_slot: slot } of rows as MessageRow[]) if (slot !== NO_SLOT) this.#keys.erase(slot);
+    for (const { key_slot: slot, arrival } of rows as MessageRow[]) {
+      if (slot === NO_SLOT) continue;
+      this.#keys.erase(slot);
+      this.#gone(arrival);
+    }
   }
 
   #read(rows: unknown[]): StoredMessage[] {
@@ -251,8 +268,8 @@ function prepareStatements(database: DatabaseSync) {
     ),
     eraseAnchor: database.prepare(`DELETE FROM messages WHERE ${ofAnchor}`),
     eraseSequence: database.prepare(`DELETE FROM messages WHERE ${ofSequence}`),
-    slotsOfAnchor: database.prepare(`SELECT key_slot FROM messages WHERE ${ofAnchor}`),
-    slotsOfSequence: database.prepare(`SELECT key_slot FROM messages WHERE ${ofSequence}`),
+    slotsOfAnchor: database.prepare(`SELECT key_slot, arrival FROM messages WHERE ${ofAnchor}`),
+    slotsOfSequence: database.prepare(`SELECT key_slot, arrival FROM messages WHERE ${ofSequence}`),
     history: database.prepare(
       "SELECT * FROM messages WHERE conversation = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
     ),
@@ -265,6 +282,9 @@ function prepareStatements(database: DatabaseSync) {
     ),
     waiting: database.prepare(
       `SELECT * FROM messages WHERE conversation = ? AND target = ? AND anchor = ${WAITING} ORDER BY sequence`,
+    ),
+    speaking: database.prepare(
+      `SELECT count(*) AS messages FROM messages WHERE arrival > ? AND arrival <= ? AND key_slot <> ${NO_SLOT}`,
     ),
     arrived: database.prepare("SELECT * FROM messages WHERE arrival > ? ORDER BY arrival LIMIT ?"),
     expiring: database.prepare(

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { asAccountId, asConversationId, asDeviceId, asMessageId, type Random } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
 import { firstPlaceOf } from "../messages/placement.ts";
+import { SEARCH_PART_ROWS_SCHEMA } from "./search-part-rows.ts";
 import { ERASABLE_KEYS_SCHEMA, ErasableKeys } from "./erasable-keys.ts";
 import { MESSAGE_ROWS_SCHEMA, MessageRows } from "./message-rows.ts";
 
@@ -82,6 +83,7 @@ const MIGRATIONS: readonly Migration[] = [
   (database) => database.exec(FACTS),
   (database) => database.exec(ARRIVALS),
   makeTimeline,
+  (database) => database.exec(SEARCH_PART_ROWS_SCHEMA),
 ];
 
 /** Brings a database to the present schema. @throws ClientError CLIENT_STORE_VERSION */

@@ -6,6 +6,7 @@ import type {
   ClientStore,
   Expiring,
   HistoryRange,
+  SearchPartRange,
   StoreChange,
   StoredMessage,
   StoredState,
@@ -13,6 +14,7 @@ import type {
 import { ErasableKeys } from "./erasable-keys.ts";
 import { MessageRows } from "./message-rows.ts";
 import { openSchema } from "./schema.ts";
+import { SearchPartRows } from "./search-part-rows.ts";
 import { SecretSlots } from "./secret-slots.ts";
 
 /** The log is folded into the database, and cut, at least every so many writes, and whenever the client rests. */
@@ -27,6 +29,7 @@ export class SqliteStore implements ClientStore {
   readonly #slots: SecretSlots;
   readonly #keys: ErasableKeys;
   readonly #messages: MessageRows;
+  readonly #searchParts: SearchPartRows;
   readonly #statements: Statements;
   #writesSinceCheckpoint = 0;
 
@@ -36,7 +39,9 @@ export class SqliteStore implements ClientStore {
     openSchema(this.#database, random);
     this.#slots = new SecretSlots(this.#database);
     this.#keys = new ErasableKeys(this.#database, random);
-    this.#messages = new MessageRows(this.#database, this.#keys);
+    const searchParts = new SearchPartRows(this.#database, this.#keys);
+    this.#searchParts = searchParts;
+    this.#messages = new MessageRows(this.#database, this.#keys, (arrival) => searchParts.eraseOver(arrival));
     this.#statements = prepareStatements(this.#database);
   }
 
@@ -113,6 +118,14 @@ export class SqliteStore implements ClientStore {
     return this.#messages.arrived(range);
   }
 
+  async searchParts(): Promise<{ latest: number; parts: SearchPartRange[] }> {
+    return { latest: this.#messages.latest, parts: this.#searchParts.list() };
+  }
+
+  async searchPart(after: number): Promise<Uint8Array | undefined> {
+    return this.#searchParts.read(after);
+  }
+
   async close(): Promise<void> {
     if (!this.#database.isOpen) return;
     await this.forget();
@@ -166,6 +179,11 @@ export class SqliteStore implements ClientStore {
         break;
       case "message":
         this.#messages.put(change.message, change.unlessThere === true);
+        break;
+      case "search-part":
+        // What was erased since its messages were read must not come back.
+        if (this.#messages.speakingIn(change) === change.messages)
+          this.#searchParts.put(change, change.value);
         break;
     }
   }
