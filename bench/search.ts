@@ -75,7 +75,9 @@ function openSearch(store: SqliteStore): SearchRoom {
     throw error;
   };
   const read = async (conversationId: StoredMessage["conversationId"], anchor: number) =>
-    messagesOf(await store.timeline(conversationId, { limit: 1, beforeSequence: anchor + 1 }))[0];
+    messagesOf(await store.timeline(conversationId, { limit: 1, beforeSequence: anchor + 1 })).find(
+      ({ sequence }) => sequence === anchor,
+    );
   return new SearchRoom({ index, store, fault, read });
 }
 

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { ClientError, type ConversationMessage, type PortcullisClient } from "@portcullis/client";
 import { equalBytes, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, seededRandom, temporaryDirectory } from "@portcullis/testkit";
-import { predict, shownBy, type Done } from "./chat-model.ts";
+import { predict, shownBy, type Done, type Shown } from "./chat-model.ts";
 import { link } from "./linking-room.ts";
 import { Network } from "./network.ts";
 import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
@@ -149,7 +149,12 @@ async function restart(device: Device): Promise<void> {
   await Promise.all(device.pending);
   await device.client.close();
   const { storeName, network } = device;
-  device.client = await room.reopen(device.person, { storeName, platform: network.platform, receipts: true });
+  device.client = await room.reopen(device.person, {
+    storeName,
+    platform: network.platform,
+    receipts: true,
+    searchPart: 16,
+  });
   watch(device);
   await device.client.connect();
 }
@@ -180,6 +185,7 @@ test(`after ${ACTIONS} random actions of two people on two devices each, online 
     for (const { client, storeName } of devices) {
       const messages = await client.messages.history(id, { limit: ACTIONS });
       assert.deepEqual(shownBy(messages, nameOf), withoutLost(expected), `${storeName}, conversation ${i}`);
+      await findsAll(client, id, expected);
     }
     for (const [one, other] of [devices.slice(0, 2), devices.slice(2)] as [Device, Device][])
       for (const { sequence } of expected)
@@ -190,6 +196,24 @@ test(`after ${ACTIONS} random actions of two people on two devices each, online 
   }
   assert.deepEqual(troubles, []);
 });
+
+/** A search finds what the model predicts to be said, and nothing that was said before or elsewhere. */
+async function findsAll(
+  { search }: PortcullisClient,
+  conversationId: ConversationId,
+  expected: readonly Shown[],
+): Promise<void> {
+  await search.ready();
+  for (const begun of ["action", "1", "action 2", "37"]) {
+    const said = ({ text = "" }: Shown): boolean =>
+      begun.split(" ").every((start) => text.split(" ").some((word) => word.startsWith(start)));
+    const { messages } = await search.find(begun, { conversationId, limit: ACTIONS });
+    assert.deepEqual(
+      messages.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
+      expected.filter(said).map(({ sequence }) => sequence),
+    );
+  }
+}
 
 /** What answers a message that is gone answers one that nobody finds. */
 function withoutLost(shown: ReturnType<typeof predict>): ReturnType<typeof predict> {

@@ -92,6 +92,15 @@ test("SRC-07: a part that is cut short, longer or of another place is none", () 
     assert.equal(SearchPart.decode(bytes.subarray(0, length), 8), undefined);
 });
 
+test("SRC-07: a full part is read again as it was written", () => {
+  const part = new SearchPart(0);
+  const id = asConversationId(new Uint8Array(32));
+  part.take(Array.from({ length: 4096 }, (_, i) => arrivedOf(i + 1, id, `number ${i} of some messages`)));
+  const again = SearchPart.decode(part.encode(), 0);
+  assert.deepEqual([again?.upTo, again?.speaking], [4096, 4096]);
+  assert.equal(again?.search(parseQuery("number 40")).length, 1 + 10 + 96);
+});
+
 function arrivedOf(
   arrival: number,
   conversationId: ReturnType<typeof asConversationId>,

@@ -107,7 +107,7 @@ export class SearchPart {
       part.oldestMs = reader.integer();
       for (const id of reader.list((value) => new FieldReader([value], "search part", 1).bytes(ID_BYTES)))
         part.#placeOf(asConversationId(id));
-      part.#index = MiniSearch.loadJSON<Entry>(reader.text(), OPTIONS);
+      part.#index = MiniSearch.loadJSON<Entry>(reader.text(Infinity), OPTIONS);
       return part;
     } catch {
       return undefined;

@@ -82,6 +82,9 @@ export class SearchRoom {
   }
 
   async #messageOf({ conversationId, sequence }: Found): Promise<ConversationMessage | undefined> {
+    const message = await this.#parts.read(conversationId, sequence);
+    if (message?.sequence === sequence) return message;
+    // An edit stands with the message that it changes.
     const range = { limit: 1, beforeSequence: sequence + 1 };
     const [row] = await this.#parts.store.history(conversationId, range);
     if (row?.sequence !== sequence || row.anchor <= 0) return undefined;
