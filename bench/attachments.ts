@@ -9,7 +9,7 @@ const PIECE = 64 * 1024;
 const OPENSSL_BLOCK = 64 * 1024;
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-/** Attachments in records of 64 KiB against openssl's AES-128-GCM in blocks of the same length, in the same run. */
+/** Attachments read in pieces of 64 KiB against openssl's AES-128-GCM in blocks of that length, in the same run. */
 export async function benchAttachments(print: (line: string) => void): Promise<void> {
   const secret = { key: random(16), salt: random(16) };
   const piece = random(PIECE);

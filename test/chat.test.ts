@@ -162,6 +162,19 @@ test("what was said is found again by its words, and how far back is said", asyn
   assert.match(await ann.type("/search"), /CLI_CHAT_USAGE/);
 });
 
+test("a chat that was exported elsewhere is read in, shown as imported and found", async () => {
+  const file = join(directory, "Old friends.txt");
+  writeFileSync(file, "[31/12/2017, 23:59:59] Eve: a happy zephyr year\n");
+  assert.match(await ann.type(`/import ${file}`), /^1 messages by 1 people are on this device now, marked/m);
+  assert.match(await ann.type("/imported"), /^1\. \[Imported\] Old friends \(1 messages\)$/m);
+  const line = /^\[imported: Old friends\] #1 2017-12-31 23:59 UTC Eve: a happy zephyr year$/m;
+  assert.match(await ann.type("/imported 1"), line);
+  assert.match(await ann.type("/search zephyr"), line);
+  assert.match(await ann.type("/imported 2"), /CLI_CHAT_CONVERSATION/);
+  assert.match(await ann.type(`/import ${file}.none`), /CLI_CHAT_FILE/);
+  assert.match(await ann.type(`/import ${import.meta.filename}`), /CLIENT_IMPORT_/);
+});
+
 test("each error says its code, and what was typed is kept", async () => {
   assert.match(await ann.type("/nonsense"), /CLI_CHAT_COMMAND/);
   assert.match(await ann.type("/toString"), /CLI_CHAT_COMMAND/);

@@ -15,6 +15,7 @@ export const cliErrors = {
     "There is no account in that directory; begin with --invite and --handle, or with --server and --link.",
   CLI_CHAT_DATA_IN_USE: "That directory belongs to an account of another server.",
   CLI_CHAT_COMMAND: "There is no such command here; /help lists them.",
+  CLI_CHAT_FILE: "The file cannot be read.",
   CLI_CHAT_USAGE: "The command needs something else; /help says what.",
   CLI_CHAT_CLOSED: "No conversation is open; /list shows them, and /open N opens one.",
   CLI_CHAT_CONVERSATION: "There is no conversation of that number.",

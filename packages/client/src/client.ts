@@ -43,6 +43,7 @@ import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { MessageRoom } from "./messages/message-room.ts";
 import { exportConversation, type ExportTerms } from "./portable/export.ts";
+import { ImportRoom } from "./portable/import-room.ts";
 import { reportMessage, type Report } from "./reporting/report.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
 import { openSearch } from "./search/open-search.ts";
@@ -62,6 +63,8 @@ export class PortcullisClient {
   readonly attachments: AttachmentRoom;
   /** What people say to each other. */
   readonly messages: MessageRoom;
+  /** Chats of other messengers. */
+  readonly imports: ImportRoom;
   /** What was said, by its words. */
   readonly search: SearchRoom;
 
@@ -75,6 +78,16 @@ export class PortcullisClient {
     const { secrets } = state;
     this.attachments = new AttachmentRoom(session, { api, platform, secrets });
     this.messages = new MessageRoom(session, { store, drafts });
+    this.imports = new ImportRoom(
+      {
+        provider: session.account.provider,
+        clock: session.clock,
+        random: session.random,
+        write: (changes) => session.write(changes),
+        forget: () => session.forget(),
+      },
+      { facts: state.facts, messages: this.messages },
+    );
     this.search = openSearch(session, { store, messages: this.messages, size: searchPart });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
   }
@@ -85,7 +98,9 @@ export class PortcullisClient {
     const account = state.account && decodeAccountRecord(state.account);
     if (account?.registered !== true) throw new ClientError("CLIENT_ACCOUNT_MISSING");
     const settings = sessionOptionsOf(options);
-    return new PortcullisClient(new DeviceSession(settings, account, state), state, settings);
+    const client = new PortcullisClient(new DeviceSession(settings, account, state), state, settings);
+    await client.imports.tidy();
+    return client;
   }
 
   get accountId(): AccountId {

@@ -31,6 +31,9 @@ export {
 export type { JoinLinkTerms, StandingJoinLink } from "./joining/join-links.ts";
 export type { JoinRequestEvent, WaitingJoinRequest } from "./joining/own-join-requests.ts";
 export type { ExportFormat, ExportTerms } from "./portable/export.ts";
+export type { ChatTextTerms, DateOrder } from "./portable/chat-text.ts";
+export type { ImportedChat } from "./portable/import-record.ts";
+export type { ImportRoom, ImportTerms } from "./portable/import-room.ts";
 export type { Report } from "./reporting/report.ts";
 export type { SearchReach } from "./search/search-index.ts";
 export type { SearchAnswer, SearchRoom, SearchTerms } from "./search/search-room.ts";

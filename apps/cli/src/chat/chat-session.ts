@@ -3,6 +3,7 @@ import { CliError } from "../errors.ts";
 import { firstWord, type ChatCommands } from "./command.ts";
 import { accountCommands } from "./commands/account.ts";
 import { conversations } from "./commands/conversations.ts";
+import { importing } from "./commands/imports.ts";
 import { searching } from "./commands/search.ts";
 import { say, talking } from "./commands/talking.ts";
 import { ConversationDesk } from "./conversation-desk.ts";
@@ -13,7 +14,13 @@ import type { Screen } from "./screen.ts";
 /** One person at one account: a line is something to say, or a command. */
 export class ChatSession {
   readonly #desk: ConversationDesk;
-  readonly #commands: ChatCommands = { ...conversations, ...talking, ...searching, ...accountCommands() };
+  readonly #commands: ChatCommands = {
+    ...conversations,
+    ...talking,
+    ...searching,
+    ...importing,
+    ...accountCommands(),
+  };
 
   constructor(client: PortcullisClient, screen: Screen) {
     this.#desk = new ConversationDesk(client, screen);

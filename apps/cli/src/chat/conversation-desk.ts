@@ -2,6 +2,7 @@ import type { ConversationState, PortcullisClient } from "@portcullis/client";
 import { equalBytes, toBase64Url, type ConversationId } from "@portcullis/protocol";
 import { CliError } from "../errors.ts";
 import { banner, classWord, conversationLine, errorLine, messageLine, titleOf } from "./describe.ts";
+import { plainText } from "./plain-text.ts";
 import { People } from "./people.ts";
 import type { Screen } from "./screen.ts";
 
@@ -99,7 +100,11 @@ export class ConversationDesk {
   /** With the conversation in which it stands. */
   async showFound(id: ConversationId, sequence: number): Promise<void> {
     const line = await messageLine(await this.client.messages.get(id, sequence), this);
-    this.screen.print(`[${this.numberOf(id)}. ${this.titleOf(id)}] ${line}`);
+    const imported = this.client.imports.get(id);
+    const where = imported
+      ? `imported: ${plainText(imported.title)}`
+      : `${this.numberOf(id)}. ${this.titleOf(id)}`;
+    this.screen.print(`[${where}] ${line}`);
   }
 
   isOpen(id: ConversationId): boolean {

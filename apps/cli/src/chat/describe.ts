@@ -70,6 +70,7 @@ export async function messageLine(
 ): Promise<string> {
   const { conversationId, sequence, senderAccountId, text, inReplyTo } = message;
   const answered = inReplyTo && (await client.messages.find(conversationId, inReplyTo));
+  const name = client.imports.nameOf(conversationId, senderAccountId);
   const marks = [
     ...(inReplyTo ? [answered ? `answers #${answered.sequence}` : "answers a message that is not here"] : []),
     ...(message.isForwarded ? ["forwarded"] : []),
@@ -86,7 +87,7 @@ export async function messageLine(
         .read.filter((reader) => !equalBytes(reader, client.accountId))
     : [];
   return [
-    `#${sequence} ${timeOf(message.acceptedAtMs)} ${people.nameOf(senderAccountId)}`,
+    `#${sequence} ${timeOf(message.acceptedAtMs)} ${name === undefined ? people.nameOf(senderAccountId) : plainText(name)}`,
     marks.length === 0 ? "" : ` (${marks.join(", ")})`,
     `: ${text === undefined ? "(deleted)" : plainText(text)}`,
     ...(message.body?.attachments ?? []).map(

@@ -1,4 +1,6 @@
 import {
+  asDeviceId,
+  equalBytes,
   toBase64Url,
   type AccountId,
   type ConversationId,
@@ -8,6 +10,14 @@ import {
 import { actOf, decodeMimiContent, type Act, type MessageBody } from "@portcullis/protocol/content";
 import type { StoredMessage } from "../store.ts";
 import { mentionsOf } from "./mentions.ts";
+
+/** As the device of what no device has said: of an imported chat. */
+export const NO_DEVICE = asDeviceId(new Uint8Array(16));
+
+/** Whether a message was read in from another messenger's export: nothing proves who said it. */
+export function isImported({ senderDeviceId }: Pick<StoredMessage, "senderDeviceId">): boolean {
+  return equalBytes(senderDeviceId, NO_DEVICE);
+}
 
 /** One message of a conversation, verified, as a person sees it: with all that was said to it since. */
 export interface ConversationMessage {
@@ -27,6 +37,8 @@ export interface ConversationMessage {
   /** The content id of the message that it answers. */
   readonly inReplyTo?: Uint8Array;
   readonly isForwarded: boolean;
+  /** From another messenger's export: who said it is what that says. */
+  readonly isImported: boolean;
   /** When it was last changed. */
   readonly editedAtMs?: number;
   readonly expiresAtMs?: number;
@@ -75,6 +87,7 @@ export function messageOf(
     mentions: body ? mentionsOf(body) : [],
     ...(said?.inReplyTo && { inReplyTo: said.inReplyTo }),
     isForwarded: said?.isForwarded === true,
+    isImported: isImported(entry),
     ...(told.editedAtMs !== undefined && { editedAtMs: told.editedAtMs }),
     ...(entry.expiresAtMs !== undefined && { expiresAtMs: entry.expiresAtMs }),
     reactions: told.reactions,

@@ -2,7 +2,7 @@ import type { Act, MessageStatus, MimiContent } from "@portcullis/protocol/conte
 import type { Batch } from "../conversation/batch.ts";
 import type { Host } from "../host.ts";
 import type { ClientStore, StoreChange, StoredMessage } from "../store.ts";
-import { messageOf } from "./conversation-message.ts";
+import { isImported, messageOf } from "./conversation-message.ts";
 import { Expiry } from "./expiry.ts";
 import { Marks } from "./marks.ts";
 import { expiryOf, Placement, type Placed, type ReceivedMessage } from "./placement.ts";
@@ -103,7 +103,11 @@ export function outlives({ expiresAtMs }: StoredMessage): boolean {
   return expiresAtMs === undefined;
 }
 
-/** Whether there is anything of a message to tell another device: of what belongs to a deleted one there is not. */
-export function isTold({ applicationData, anchor, sequence }: StoredMessage): boolean {
-  return applicationData.length > 0 || anchor === sequence;
+/**
+ * Whether there is anything of a message to tell another device: of what belongs to a deleted one there is not, and what
+ * was imported stays where it is.
+ */
+export function isTold(message: StoredMessage): boolean {
+  const { applicationData, anchor, sequence } = message;
+  return (applicationData.length > 0 || anchor === sequence) && !isImported(message);
 }

@@ -18,7 +18,7 @@ export async function fileSource(path: string): Promise<AttachmentSource & { rea
     fileName: basename(path),
     size,
     identity: `${path}:${ino}:${size}:${mtimeMs}`,
-    content: () => createReadStream(path, { highWaterMark: 256 * 1024 }),
+    content: () => createReadStream(path, { highWaterMark: 64 * 1024 }),
     isUnchanged: async () => {
       const now = await stat(path).catch(() => undefined);
       return now?.size === size && now.mtimeMs === mtimeMs && now.ino === ino;

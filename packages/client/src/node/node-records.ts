@@ -11,7 +11,10 @@ export const nodeRecords: RecordAead = {
     const cipher = createCipheriv(AES, key, nonce);
     const sealed: Uint8Array[] = plaintext.map((piece) => cipher.update(piece));
     cipher.final();
-    return [...sealed, cipher.getAuthTag()];
+    const last = sealed.pop() ?? new Uint8Array(0);
+    const tag = cipher.getAuthTag();
+    // A short end and the tag are one piece: whoever takes them is called once.
+    return last.length > TAG_BYTES ? [...sealed, last, tag] : [...sealed, concatBytes(last, tag)];
   },
   open: (key, nonce, sealed) => {
     const decipher = createDecipheriv(AES, key, nonce, { authTagLength: TAG_BYTES });

@@ -62,7 +62,8 @@ export function exportConversation(
   });
 }
 
-async function* allOf(
+/** Every message up to this place, page by page. */
+export async function* allOf(
   room: MessageRoom,
   { conversationId, sequence }: { readonly conversationId: ConversationId; readonly sequence: number },
   withExpiring: boolean,
