@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { SqliteStore } from "@portcullis/client/node";
 import {
@@ -14,9 +14,10 @@ import {
   conversationUri,
 } from "@portcullis/protocol";
 import { contentOf, encodeMimiContent, plainText, type Act } from "@portcullis/protocol/content";
-import { samplesDirectory, seededRandom, temporaryDirectory } from "@portcullis/testkit";
+import { FixedClock, samplesDirectory, seededRandom, temporaryDirectory } from "@portcullis/testkit";
 import { contentIdOf, Placement } from "../packages/client/src/messages/placement.ts";
 import type { StoreChange } from "../packages/client/src/store.ts";
+import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const MESSAGES = 100_000;
 const MESSAGES_PER_WRITE = 2000;
@@ -25,7 +26,9 @@ const CONVERSATIONS = 4;
 const CHANGES_EVERY = 9;
 
 const run = promisify(execFile);
-const path = join(temporaryDirectory(), "long.sqlite");
+const directory = temporaryDirectory();
+let path: string;
+let room: ProviderRoom;
 const random = seededRandom("long history");
 const conversations = Array.from({ length: CONVERSATIONS }, () => asConversationId(random(32)));
 
@@ -39,6 +42,9 @@ function lines(): string[] {
 
 before(async () => {
   const texts = lines();
+  room = await openProviderRoom(directory, new FixedClock("1970-04-14T03:00:00Z"));
+  await (await room.join("ann")).close();
+  path = room.storePath("ann");
   const store = new SqliteStore(path);
   const sequences = conversations.map(() => 0);
   const targets: (Uint8Array | undefined)[] = conversations.map(() => undefined);
@@ -78,6 +84,8 @@ before(async () => {
   await store.close();
 });
 
+after(async () => room.close());
+
 /** What a process of its own needs for it: calls that read files, as the system counts them, and its memory. */
 async function reading(limit: number): Promise<{ rows: number; reads: number; megabytes: number }> {
   const program = join(import.meta.dirname, "read-history.ts");
@@ -105,3 +113,17 @@ test(`a history of ${MESSAGES} messages opens under 300 MB`, async (t) => {
   t.diagnostic(`${megabytes} MB`);
   assert.ok(megabytes < 300, `${megabytes} MB`);
 });
+
+/** The index is made once, and goes through everything that was ever said. */
+const LARGEST = { "whose index is made": 400, "with an index that is there": 300 };
+for (const [how, limit] of Object.entries(LARGEST))
+  test(`a whole client on ${MESSAGES} messages, ${how}, searches all of them under ${limit} MB`, async (t) => {
+    const program = join(import.meta.dirname, "search-history.ts");
+    const id = Buffer.from(conversations[0] as Uint8Array).toString("base64url");
+    const about = [path, id, "a", room.server.url, JSON.stringify(room.trust)];
+    const { stdout } = await run(process.execPath, [program, ...about]);
+    const { megabytes, ...told } = JSON.parse(stdout) as Record<string, unknown>;
+    t.diagnostic(`${String(megabytes)} MB at most`);
+    assert.deepEqual(told, { shown: 50, found: 50, isComplete: true });
+    assert.ok(Number(megabytes) < limit, `${String(megabytes)} MB`);
+  });

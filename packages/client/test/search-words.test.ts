@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { asAccountId, asConversationId, asDeviceId, asMessageId } from "@portcullis/protocol";
+import {
+  asAccountId,
+  asConversationId,
+  asDeviceId,
+  asMessageId,
+  encodeCbor,
+  ProtocolError,
+} from "@portcullis/protocol";
 import { contentOf, encodeMimiContent, plainText } from "@portcullis/protocol/content";
 import { SearchPart } from "../src/search/search-part.ts";
 import { lineOf, matches, parseQuery, wordsOf } from "../src/search/words.ts";
@@ -69,7 +76,7 @@ test("SRC-01: the index finds exactly what reading every message finds, also aft
         const expected = said.flatMap((text, i) =>
           (where === 2 || i % 2 === where) && matches(terms, lineOf(plainText(text))) ? [i + 1] : [],
         );
-        for (const one of [part, SearchPart.decode(part.encode(), 0)!]) {
+        for (const one of [part, SearchPart.decode(part.encode(), 0)]) {
           const found = one.search(terms, conversations[where]).map(({ sequence }) => sequence);
           assert.deepEqual(
             found.toSorted((a, b) => a - b),
@@ -86,10 +93,14 @@ test("SRC-07: a part that is cut short, longer or of another place is none", () 
   part.take([arrivedOf(9, asConversationId(new Uint8Array(32)), "one two")]);
   const bytes = part.encode();
   assert.ok(SearchPart.decode(bytes, 8));
-  assert.equal(SearchPart.decode(bytes, 16), undefined);
-  assert.equal(SearchPart.decode(Uint8Array.of(...bytes, 0), 8), undefined);
-  for (let length = 0; length < bytes.length; length++)
-    assert.equal(SearchPart.decode(bytes.subarray(0, length), 8), undefined);
+  const refused = (one: Uint8Array, after = 8): void =>
+    assert.throws(() => SearchPart.decode(one, after), ProtocolError);
+  refused(bytes, 16);
+  refused(Uint8Array.of(...bytes, 0));
+  for (let length = 0; length < bytes.length; length++) refused(bytes.subarray(0, length));
+  const lines = ["portcullis/client-search-part/v1", 8, 9, 1, [new Uint8Array(32)]];
+  refused(encodeCbor([...lines, [[0, 1, 1]], " one \n two "]));
+  refused(encodeCbor([...lines, [[1, 1, 1]], " one "]));
 });
 
 test("SRC-07: a full part is read again as it was written", () => {
@@ -97,8 +108,8 @@ test("SRC-07: a full part is read again as it was written", () => {
   const id = asConversationId(new Uint8Array(32));
   part.take(Array.from({ length: 4096 }, (_, i) => arrivedOf(i + 1, id, `number ${i} of some messages`)));
   const again = SearchPart.decode(part.encode(), 0);
-  assert.deepEqual([again?.upTo, again?.speaking], [4096, 4096]);
-  assert.equal(again?.search(parseQuery("number 40")).length, 1 + 10 + 96);
+  assert.deepEqual([again.upTo, again.speaking], [4096, 4096]);
+  assert.equal(again.search(parseQuery("number 40")).length, 1 + 10 + 96);
 });
 
 function arrivedOf(

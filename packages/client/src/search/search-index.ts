@@ -1,4 +1,4 @@
-import type { ConversationId } from "@portcullis/protocol";
+import { PortcullisError, type ConversationId } from "@portcullis/protocol";
 import { ClientError } from "../errors.ts";
 import { Lane } from "../lane.ts";
 import type { ClientStore, StoreChange } from "../store.ts";
@@ -135,10 +135,17 @@ export class SearchIndex {
   async #partOf(number: number, kept: ReadonlySet<number>): Promise<SearchPart> {
     const after = number * this.#parts.size;
     const bytes = kept.has(number) ? await this.#parts.store.searchPart(after) : undefined;
-    const part = bytes && SearchPart.decode(bytes, after);
-    if (part !== undefined) this.#kept.add(number);
     await breath();
-    return part ?? new SearchPart(after);
+    if (bytes === undefined) return new SearchPart(after);
+    try {
+      const part = SearchPart.decode(bytes, after);
+      this.#kept.add(number);
+      return part;
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+      // What is derived can be derived again.
+      return new SearchPart(after);
+    }
   }
 
   async #fill(part: SearchPart): Promise<void> {

@@ -1,19 +1,20 @@
-import MiniSearch, { type Query } from "minisearch";
 import {
   asConversationId,
   decodeCbor,
   encodeCbor,
   FieldReader,
   PortcullisError,
+  ProtocolError,
   toBase64Url,
   type ConversationId,
 } from "@portcullis/protocol";
 import { actOfStored } from "../messages/conversation-message.ts";
 import { HIDDEN, type ArrivedMessage, type StoredMessage } from "../store.ts";
+import { WordIndex } from "./word-index.ts";
 import { lineOf, matches, type Term } from "./words.ts";
 
 const PART = "portcullis/client-search-part/v1";
-const ID_BYTES = 32;
+const what = "search part";
 
 /** A message, or an edit of one, that says what is looked for. */
 export interface Found {
@@ -21,23 +22,6 @@ export interface Found {
   readonly sequence: number;
   readonly saidAtMs: number;
 }
-
-/** What the index has of a stored message. `conversation`: its place in the part's list. */
-interface Entry {
-  readonly arrival: number;
-  readonly line: string;
-  readonly conversation: number;
-  readonly sequence: number;
-  readonly saidAtMs: number;
-}
-
-const OPTIONS = {
-  idField: "arrival",
-  fields: ["line"],
-  storeFields: ["line", "conversation", "sequence", "saidAtMs"],
-  tokenize: (line: string): string[] => line.trim().split(" "),
-  processTerm: (word: string): string => word,
-};
 
 /** The index over the messages that came to a store in one stretch: those behind `after`, up to `upTo` until now. */
 export class SearchPart {
@@ -48,9 +32,13 @@ export class SearchPart {
   /** When the newest and the oldest that can be found were said. */
   newestMs = 0;
   oldestMs = Infinity;
-  #index = new MiniSearch<Entry>(OPTIONS);
-  #conversations: ConversationId[] = [];
-  readonly #places = new Map<string, number>();
+  /** What each message says, and where it stands. */
+  readonly #lines: string[] = [];
+  readonly #found: Found[] = [];
+  /** Each id once: it stands in many places. */
+  readonly #conversations = new Map<string, ConversationId>();
+  /** Over the lines that there were when it was made, at the first search since. */
+  #words: WordIndex | undefined;
 
   constructor(after: number) {
     this.after = after;
@@ -63,73 +51,73 @@ export class SearchPart {
       this.upTo = arrival;
       if (message.applicationData.length > 0) this.speaking++;
       const line = lineOfStored(message);
-      if (line === "") continue;
-      const { sequence, acceptedAtMs: saidAtMs } = message;
-      const conversation = this.#placeOf(message.conversationId);
-      this.#index.add({ arrival, line, conversation, sequence, saidAtMs });
-      this.newestMs = Math.max(this.newestMs, saidAtMs);
-      this.oldestMs = Math.min(this.oldestMs, saidAtMs);
+      const { conversationId, sequence, acceptedAtMs: saidAtMs } = message;
+      if (line !== "") this.#add(line, { conversationId, sequence, saidAtMs });
     }
   }
 
   /** In no order. */
   search(terms: readonly Term[], conversationId?: ConversationId): Found[] {
-    const place = conversationId && this.#places.get(toBase64Url(conversationId));
-    if (conversationId !== undefined && place === undefined) return [];
+    const only = conversationId && this.#conversations.get(toBase64Url(conversationId));
+    if (conversationId !== undefined && only === undefined) return [];
+    this.#words ??= new WordIndex(this.#lines);
+    const wanted = terms.flatMap(({ words, isPrefix }) =>
+      words.map((word, i) => ({ word, isPrefix: isPrefix && i === words.length - 1 })),
+    );
     const isOneByOne = terms.every(({ words }) => words.length === 1);
-    const found = this.#index.search(queryOf(terms), {
-      filter: ({ conversation, line }) =>
-        (place === undefined || conversation === place) && (isOneByOne || matches(terms, line as string)),
-    });
-    return found.flatMap(({ conversation, sequence, saidAtMs }) => {
-      const id = this.#conversations[conversation as number];
-      return id ? [{ conversationId: id, sequence: sequence as number, saidAtMs: saidAtMs as number }] : [];
+    return this.#words.linesWith(wanted).flatMap((line) => {
+      const found = this.#found[line] as Found;
+      const isWanted = only === undefined || found.conversationId === only;
+      return isWanted && (isOneByOne || matches(terms, this.#lines[line] as string)) ? [found] : [];
     });
   }
 
   encode(): Uint8Array {
-    const { after, upTo, speaking, newestMs } = this;
-    const oldestMs = Math.min(this.oldestMs, newestMs);
-    const index = JSON.stringify(this.#index);
-    return encodeCbor([PART, after, upTo, speaking, newestMs, oldestMs, this.#conversations, index]);
+    const conversations = [...this.#conversations.values()];
+    const places = new Map(conversations.map((id, place) => [id, place]));
+    const found = this.#found.map(({ conversationId, sequence, saidAtMs }) => [
+      places.get(conversationId) ?? 0,
+      sequence,
+      saidAtMs,
+    ]);
+    const { after, upTo, speaking } = this;
+    return encodeCbor([PART, after, upTo, speaking, conversations, found, this.#lines.join("\n")]);
   }
 
-  /** Undefined for what is no part of this place: it is made anew then. */
-  static decode(bytes: Uint8Array, after: number): SearchPart | undefined {
-    try {
-      const reader = new FieldReader(decodeCbor(bytes, "search part"), "search part", 8);
-      reader.constant(PART);
-      if (reader.integer() !== after) return undefined;
-      const part = new SearchPart(after);
-      part.upTo = reader.integer();
-      part.speaking = reader.integer();
-      part.newestMs = reader.integer();
-      part.oldestMs = reader.integer();
-      for (const id of reader.list((value) => new FieldReader([value], "search part", 1).bytes(ID_BYTES)))
-        part.#placeOf(asConversationId(id));
-      part.#index = MiniSearch.loadJSON<Entry>(reader.text(Infinity), OPTIONS);
-      return part;
-    } catch {
-      return undefined;
-    }
+  /** @throws ProtocolError DECODE_* */
+  static decode(bytes: Uint8Array, after: number): SearchPart {
+    const reader = new FieldReader(decodeCbor(bytes, what), what, 7);
+    reader.constant(PART);
+    const part = new SearchPart(reader.integer(after, after));
+    part.upTo = reader.integer();
+    part.speaking = reader.integer();
+    const conversations = reader.list((value) => asConversationId(new FieldReader([value], what, 1).bytes()));
+    const found = reader.list((value) => {
+      const fields = new FieldReader(value, what, 3);
+      const conversationId = conversations[fields.integer(0, conversations.length - 1)] as ConversationId;
+      return { conversationId, sequence: fields.integer(), saidAtMs: fields.integer() };
+    });
+    const text = reader.text(Infinity);
+    const lines = text === "" ? [] : text.split("\n");
+    if (lines.length !== found.length) throw new ProtocolError("DECODE_LENGTH", { what });
+    for (const [i, line] of lines.entries()) part.#add(line, found[i] as Found);
+    return part;
   }
 
-  #placeOf(id: ConversationId): number {
+  #add(line: string, { conversationId, sequence, saidAtMs }: Found): void {
+    this.#lines.push(line);
+    this.#found.push({ conversationId: this.#once(conversationId), sequence, saidAtMs });
+    this.newestMs = Math.max(this.newestMs, saidAtMs);
+    this.oldestMs = Math.min(this.oldestMs, saidAtMs);
+    this.#words = undefined;
+  }
+
+  #once(id: ConversationId): ConversationId {
     const key = toBase64Url(id);
-    const known = this.#places.get(key);
-    if (known !== undefined) return known;
-    this.#places.set(key, this.#conversations.length);
-    return this.#conversations.push(asConversationId(id.slice())) - 1;
+    const known = this.#conversations.get(key) ?? asConversationId(id.slice());
+    this.#conversations.set(key, known);
+    return known;
   }
-}
-
-function queryOf(terms: readonly Term[]): Query {
-  return {
-    combineWith: "AND",
-    queries: terms.flatMap(({ words, isPrefix }) =>
-      words.map((word, i) => ({ queries: [word], prefix: isPrefix && i === words.length - 1 })),
-    ),
-  };
 }
 
 /** Of what nobody is shown there is nothing to be found. */
