@@ -17,6 +17,8 @@ import type { ServerContext } from "./server-context.ts";
 
 const HELLO_MS = 10_000;
 const HEARTBEAT_MS = 30_000;
+/** What a device may say in passing. */
+const SIGNALS = { perSecond: 2, burst: 16 };
 /** Frames that a device may have unanswered before its socket is read no further. */
 const MOST_UNANSWERED = 256;
 
@@ -79,6 +81,7 @@ class StreamSession implements FrameSocket {
   readonly #context: StreamContext;
   readonly #rate: RateLimit;
   readonly #log: Log;
+  readonly #signals = new RateLimit(SIGNALS);
   readonly #helloTimer: NodeJS.Timeout;
   #connection: DeviceConnection | undefined;
   /** Set while hello is looked up: frames may be behind it already. */
@@ -162,7 +165,12 @@ class StreamSession implements FrameSocket {
   }
 
   #handle(frame: Exclude<ClientFrame, { type: "hello" }>, connection: DeviceConnection): void {
-    const { commits, realClock } = this.#context;
+    const { commits, dispatcher, realClock } = this.#context;
+    if (frame.type === "signal") {
+      // Beyond the limit it is lost, as it is for whoever is not there.
+      if (this.#signals.take("", realClock.now())) dispatcher.relay(connection, frame);
+      return;
+    }
     if (frame.type === "cursor") {
       const position = connection.position(frame.conversationId);
       if (position === undefined) return;

@@ -148,7 +148,8 @@ export class DeviceSession implements Host {
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
     const tells = (what: string) => () => options.receipts && this.settings.get(`receipts.${what}`) !== "off";
     const receipts = { delivered: tells("delivered"), read: tells("read") };
-    this.messages = new MessageKeeper(this, { store, facts: state.facts, receipts });
+    const tellsTyping = (): boolean => this.settings.get("typing") !== "off";
+    this.messages = new MessageKeeper(this, { store, facts: state.facts, receipts, tellsTyping });
     this.backup = new Backup(this, { api, store, stored: state, settings: this.settings, pace });
     this.#restore(state);
   }
@@ -354,6 +355,9 @@ export class DeviceSession implements Host {
       case "join-requests":
         this.#doorkeeper.look(this.conversations.get(toBase64Url(frame.conversationId)));
         this.joinRequests.look(frame.conversationId);
+        break;
+      case "signal":
+        this.messages.typing.take(frame);
         break;
       case "goodbye":
         // The server closes next, and the reason is told with that.

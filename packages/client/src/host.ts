@@ -42,6 +42,12 @@ export interface ClientEvents {
     readonly conversationId: ConversationId;
     readonly sequences: readonly number[];
   };
+  /** Somebody writes, or has stopped. */
+  readonly typing: {
+    readonly conversationId: ConversationId;
+    readonly accountId: AccountId;
+    readonly isTyping: boolean;
+  };
   /** An account has got or read more than before, by its own word. */
   readonly receipt: { readonly conversationId: ConversationId; readonly accountId: AccountId };
   readonly epoch: { readonly conversationId: ConversationId; readonly epoch: number };

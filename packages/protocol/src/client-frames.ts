@@ -42,6 +42,9 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
     case "cursor":
       value = [frame.type, frame.conversationId, frame.sequence];
       break;
+    case "signal":
+      value = [frame.type, frame.conversationId, frame.payload];
+      break;
   }
   return encodeCbor(value);
 }
@@ -63,6 +66,11 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
     case "cursor": {
       const reader = fields(value, 3);
       return { type, conversationId: asConversationId(reader.bytes()), sequence: reader.integer() };
+    }
+    case "signal": {
+      const reader = fields(value, 3);
+      const conversationId = asConversationId(reader.bytes());
+      return { type, conversationId, payload: atMost(reader.bytes(), limits.signalBytes) };
     }
     default:
       throw new ProtocolError("DECODE_SHAPE", { what, field: 0 });

@@ -51,7 +51,15 @@ export interface CursorFrame {
   readonly sequence: number;
 }
 
-export type ClientFrame = HelloFrame | SendFrame | CommitFrame | CursorFrame;
+/** Something said in passing to the members who are there: relayed, and kept by nobody. */
+export interface SignalFrame {
+  readonly type: "signal";
+  readonly conversationId: ConversationId;
+  /** Sealed for the members; at most `limits.signalBytes`. */
+  readonly payload: Uint8Array;
+}
+
+export type ClientFrame = HelloFrame | SendFrame | CommitFrame | CursorFrame | SignalFrame;
 
 /** One place of a conversation's sequence. A device's own items come without message and record: they only confirm. */
 export interface Item {
@@ -114,6 +122,12 @@ export interface JoinRequestsFrame {
   readonly conversationId: ConversationId;
 }
 
+/** The same, with whose session it came from. */
+export interface SignalToDeviceFrame extends SignalFrame {
+  readonly senderAccountId: AccountId;
+  readonly senderDeviceId: DeviceId;
+}
+
 export type ServerFrame =
   | ReadyFrame
   | AcceptedFrame
@@ -121,4 +135,5 @@ export type ServerFrame =
   | ItemsFrame
   | WelcomeFrame
   | JoinRequestsFrame
+  | SignalToDeviceFrame
   | GoodbyeFrame;

@@ -4,6 +4,8 @@ export const limits = {
   frameBytes: 640 * 1024,
   /** One MLSMessage that carries content. */
   messageBytes: 64 * 1024,
+  /** What is said in passing. */
+  signalBytes: 256,
   /** One record: nonce, sealed copy of the content, tag. */
   recordBytes: 64 * 1024,
   /** One uploaded label with its capsules. */

@@ -49,6 +49,9 @@ export function encodeServerFrame(frame: ServerFrame): Uint8Array {
     case "join-requests":
       value = [frame.type, frame.conversationId];
       break;
+    case "signal":
+      value = [frame.type, frame.conversationId, frame.senderAccountId, frame.senderDeviceId, frame.payload];
+      break;
     case "goodbye":
       value = [frame.type, frame.code];
       break;
@@ -115,6 +118,15 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
     }
     case "join-requests":
       return { type, conversationId: asConversationId(fields(value, 2).bytes()) };
+    case "signal": {
+      const reader = fields(value, 5);
+      const conversationId = asConversationId(reader.bytes());
+      const senderAccountId = asAccountId(reader.bytes());
+      const senderDeviceId = asDeviceId(reader.bytes());
+      const payload = reader.bytes();
+      if (payload.length > limits.signalBytes) throw new ProtocolError("DECODE_LENGTH", { what });
+      return { type, conversationId, senderAccountId, senderDeviceId, payload };
+    }
     case "goodbye": {
       const reader = fields(value, 2);
       return { type, code: reader.text(64) };

@@ -75,6 +75,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
       partial({ lookup: bytes }),
     )
     .map(merge),
+  record({ type: fc.constant("signal" as const), conversationId, payload: bytes }),
   record({ type: fc.constant("cursor" as const), conversationId, sequence: count }),
 );
 
@@ -114,6 +115,13 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     roster,
   }),
   record({ type: fc.constant("join-requests" as const), conversationId }),
+  record({
+    type: fc.constant("signal" as const),
+    conversationId,
+    senderAccountId: accountId,
+    senderDeviceId: deviceId,
+    payload: bytes,
+  }),
   record({ type: fc.constant("goodbye" as const), code: fc.string({ maxLength: 30 }) }),
 );
 

@@ -21,6 +21,9 @@ export function tellEvents(desk: ConversationDesk, onFault: (error: unknown) => 
     await desk.showMessage(conversationId, sequence);
     if (desk.isOpen(conversationId)) await client.messages.markRead(conversationId, sequence);
   });
+  on("typing", ({ conversationId, accountId, isTyping }) => {
+    if (isTyping && desk.isOpen(conversationId)) screen.print(`${people.nameOf(accountId)} is writing...`);
+  });
   on("message-changed", ({ conversationId, sequence }) =>
     desk.isOpen(conversationId) ? desk.showMessage(conversationId, sequence) : undefined,
   );

@@ -94,6 +94,17 @@ export class DeviceConnection {
     return this.#subscriptions.get(mapKey(conversationId))?.position;
   }
 
+  isMember(conversationId: ConversationId): boolean {
+    return this.#subscriptions.get(mapKey(conversationId))?.upTo === Number.MAX_SAFE_INTEGER;
+  }
+
+  /** What is worth nothing later: lost on whoever is behind or reads slowly. */
+  mention(conversationId: ConversationId, frame: Uint8Array): void {
+    const isBehind = this.#subscriptions.get(mapKey(conversationId))?.behind === true;
+    if (this.isMember(conversationId) && !isBehind && this.#socket.waitingBytes <= HIGH_WATER_BYTES)
+      this.send(frame);
+  }
+
   offer(fresh: FreshConversation): void {
     const subscription = this.#subscriptions.get(mapKey(fresh.conversationId));
     if (subscription === undefined || subscription.position >= subscription.upTo) return;

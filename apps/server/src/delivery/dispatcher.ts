@@ -1,4 +1,9 @@
-import type { ConversationId, DeviceReference } from "@portcullis/protocol";
+import {
+  encodeServerFrame,
+  type ConversationId,
+  type DeviceReference,
+  type SignalFrame,
+} from "@portcullis/protocol";
 import type { EpochChange, Store } from "@portcullis/store";
 import { DeviceConnection, welcomeFrame, type FrameSocket } from "./device-connection.ts";
 import { byConversation, type FreshConversation } from "./fresh-conversation.ts";
@@ -53,6 +58,16 @@ export class Dispatcher {
         connection.offer(conversation);
       for (const { epoch } of conversation.items) if (epoch !== undefined) this.#added(conversation, epoch);
     }
+  }
+
+  /** What a member's device says in passing, to the other members' devices that are connected and keep up. */
+  relay(from: DeviceConnection, { conversationId, payload }: SignalFrame): void {
+    if (!from.isMember(conversationId)) return;
+    const { accountId: senderAccountId, deviceId: senderDeviceId } = from.device;
+    const frame = { type: "signal" as const, conversationId, senderAccountId, senderDeviceId, payload };
+    const bytes = encodeServerFrame(frame);
+    for (const connection of this.#subscribers.get(mapKey(conversationId)) ?? [])
+      if (connection !== from) connection.mention(conversationId, bytes);
   }
 
   /** To those of the devices that are connected. */

@@ -62,6 +62,8 @@ export class Epoch {
   readonly facts: EpochFacts;
   /** Makes the roster salts of the epoch that follows. */
   readonly nextRosterKey: Uint8Array;
+  /** Seals what is said in passing. Undefined in an epoch from before there was such a key. */
+  readonly signalKey: Uint8Array | undefined;
   readonly #provider: Provider;
   readonly #leaves: Map<number, Leaf>;
   /** No seed of an earlier bucket can be made any more. */
@@ -70,11 +72,17 @@ export class Epoch {
   private constructor(
     group: MlsGroup,
     facts: EpochFacts,
-    held: { nextRosterKey: Uint8Array; leaves: Map<number, Leaf>; provider: Provider },
+    held: {
+      nextRosterKey: Uint8Array;
+      signalKey: Uint8Array | undefined;
+      leaves: Map<number, Leaf>;
+      provider: Provider;
+    },
   ) {
     this.group = group;
     this.facts = facts;
     this.nextRosterKey = held.nextRosterKey;
+    this.signalKey = held.signalKey;
     this.#leaves = held.leaves;
     this.#provider = held.provider;
     const chains = [...held.leaves.values()].map(({ chain }) => chain?.bucketStart ?? facts.startBucket);
@@ -105,8 +113,9 @@ export class Epoch {
       leaves.set(member.leafIndex, leaf);
     }
     const nextRosterKey = await exporter.export("portcullis roster", new Uint8Array(0), 32);
+    const signalKey = await exporter.export("portcullis signal", new Uint8Array(0), 32);
     exporter.wipe();
-    return new Epoch(group, facts, { nextRosterKey, leaves, provider });
+    return new Epoch(group, facts, { nextRosterKey, signalKey, leaves, provider });
   }
 
   /** The epoch from the secrets that `begin` and the changes since have stored. */
@@ -136,7 +145,9 @@ export class Epoch {
         return [member.leafIndex, leaf];
       }),
     );
-    return new Epoch(group, facts, { nextRosterKey: read(names.rosterKey).slice(), leaves, provider });
+    const nextRosterKey = read(names.rosterKey).slice();
+    const signalKey = secrets.get(names.signalKey)?.slice();
+    return new Epoch(group, facts, { nextRosterKey, signalKey, leaves, provider });
   }
 
   /** The leaf's member. Every leaf that `group` names has one. */
@@ -204,6 +215,7 @@ export class Epoch {
     return [
       { put: "secret", name: names.snapshot, value: snapshot },
       { put: "secret", name: names.rosterKey, value: this.nextRosterKey },
+      ...(this.signalKey ? [{ put: "secret", name: names.signalKey, value: this.signalKey } as const] : []),
       ...gone.flatMap((leafIndex): StoreChange[] => [
         { erase: "secret", name: names.leaf(leafIndex) },
         { erase: "secret", name: names.chain(leafIndex) },
@@ -233,7 +245,7 @@ export class Epoch {
       names.leaf(leafIndex),
       names.chain(leafIndex),
     ]);
-    return [names.snapshot, names.rosterKey, names.pending, ...ofLeaves].map((name) => ({
+    return [names.snapshot, names.rosterKey, names.signalKey, names.pending, ...ofLeaves].map((name) => ({
       erase: "secret",
       name,
     }));
@@ -243,6 +255,7 @@ export class Epoch {
   wipe(): void {
     this.group.wipe();
     wipe(this.nextRosterKey);
+    if (this.signalKey !== undefined) wipe(this.signalKey);
     for (const leaf of this.#leaves.values()) {
       dropSeals(leaf, Number.POSITIVE_INFINITY);
       if (leaf.chain !== undefined) wipe(leaf.chain.secret);

@@ -4,6 +4,7 @@ import { toBase64Url, type ConversationId } from "@portcullis/protocol";
 export interface SecretNames {
   readonly snapshot: string;
   readonly rosterKey: string;
+  readonly signalKey: string;
   readonly pending: string;
   leaf(leafIndex: number): string;
   chain(leafIndex: number): string;
@@ -14,6 +15,7 @@ export function secretNames(conversationId: ConversationId): SecretNames {
   return {
     snapshot: `${prefix}/snapshot`,
     rosterKey: `${prefix}/roster-key`,
+    signalKey: `${prefix}/signal-key`,
     pending: `${prefix}/pending`,
     leaf: (leafIndex) => `${prefix}/leaf/${leafIndex}`,
     chain: (leafIndex) => `${prefix}/chain/${leafIndex}`,

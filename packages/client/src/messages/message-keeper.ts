@@ -8,6 +8,8 @@ import { Marks } from "./marks.ts";
 import { expiryOf, Placement, type Placed, type ReceivedMessage } from "./placement.ts";
 import { Receipts, type ReceiptSettings } from "./receipts.ts";
 
+import { Typing } from "./typing.ts";
+
 /** What a store can be asked about messages. */
 export type MessageReader = Pick<ClientStore, "timeline" | "find" | "waiting" | "expiring">;
 
@@ -16,6 +18,7 @@ export class MessageKeeper {
   readonly marks: Marks;
   readonly receipts: Receipts;
   readonly expiry: Expiry;
+  readonly typing: Typing;
   readonly #host: Host;
   readonly #store: MessageReader;
 
@@ -25,6 +28,7 @@ export class MessageKeeper {
       readonly store: MessageReader;
       readonly facts: ReadonlyMap<string, Uint8Array>;
       readonly receipts: ReceiptSettings;
+      readonly tellsTyping: () => boolean;
     },
   ) {
     this.#host = host;
@@ -32,6 +36,7 @@ export class MessageKeeper {
     this.marks = new Marks(parts.facts);
     this.receipts = new Receipts(host, this.marks, parts.receipts);
     this.expiry = new Expiry(host, parts.store);
+    this.typing = new Typing(host, parts.tellsTyping);
   }
 
   /** A message that holds, in the order of the sequence; with the batch of its delivery. */
@@ -92,6 +97,7 @@ export class MessageKeeper {
     const { conversationId, sequence, anchor } = message;
     this.expiry.noticed(message.expiresAtMs);
     if (anchor === sequence) {
+      this.typing.heard(message);
       this.receipts.noticed(message);
       if (events.has("message")) events.emit("message", messageOf(message, act));
     } else if (anchor > 0) events.emit("message-changed", { conversationId, sequence: anchor });

@@ -186,6 +186,20 @@ export class MessageRoom {
     return { delivered: delivered.filter(isOther), read: read.filter(isOther) };
   }
 
+  /**
+   * The person writes there, or has stopped: to be called with every key. It is said to whoever is there, now and then, and
+   * kept by nobody; not where the setting `typing` is "off", nor in conversations of more than 32 accounts.
+   */
+  setTyping(conversationId: ConversationId, isTyping = true): void {
+    const conversation = this.#conversation(conversationId);
+    if (conversation !== undefined) this.#host.messages.typing.tell(conversation, isTyping);
+  }
+
+  /** Who writes there now. The event `typing` tells of each change. */
+  typing(conversationId: ConversationId): AccountId[] {
+    return this.#host.messages.typing.in(conversationId);
+  }
+
   async #say(conversationId: ConversationId, act: Act): Promise<Accepted> {
     const accepted = await sendAct(this.#host, demandOpen(this.#conversation(conversationId)), act);
     const key = toBase64Url(conversationId);
