@@ -175,6 +175,24 @@ test("a chat that was exported elsewhere is read in, shown as imported and found
   assert.match(await ann.type(`/import ${import.meta.filename}`), /CLIENT_IMPORT_/);
 });
 
+test("a conversation is put first, archived and muted, and somebody is blocked and unblocked", async () => {
+  await ann.type("/first on");
+  assert.match(await ann.type("/list"), /^\d+\. \[\w+\] .*first/m);
+  await ann.type("/first off");
+  await ann.type("/archive on");
+  await ann.type("/mute 2");
+  assert.match(await ann.type("/list"), /archived, muted[^\n]*$/);
+  await ann.type("/archive off");
+  await ann.type("/mute off");
+  assert.doesNotMatch(await ann.type("/list"), /archived|muted|first/);
+  assert.match(await ann.type("/mute soon"), /CLI_CHAT_USAGE/);
+  assert.match(await ann.type("/first"), /CLI_CHAT_USAGE/);
+  await ann.type("/block bob");
+  assert.match(await ann.type("/blocked"), /bob/);
+  await ann.type("/unblock bob");
+  assert.match(await ann.type("/blocked"), /^Nobody\.$/);
+});
+
 test("each error says its code, and what was typed is kept", async () => {
   assert.match(await ann.type("/nonsense"), /CLI_CHAT_COMMAND/);
   assert.match(await ann.type("/toString"), /CLI_CHAT_COMMAND/);

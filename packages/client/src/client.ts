@@ -43,6 +43,8 @@ import { sessionOptionsOf, type ClientOptions } from "./options.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { MessageRoom } from "./messages/message-room.ts";
 import { exportConversation, type ExportTerms } from "./portable/export.ts";
+import { isOwnConversation } from "./preferences/own-conversation.ts";
+import type { Preferences } from "./preferences/preferences.ts";
 import { ImportRoom } from "./portable/import-room.ts";
 import { reportMessage, type Report } from "./reporting/report.ts";
 import { readNotices, type ReadNotice } from "./server/notices.ts";
@@ -132,7 +134,9 @@ export class PortcullisClient {
 
   /** Returns what takes the listener away again. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
-    return this.#session.events.on(name, listener);
+    return this.#session.events.on(name, (event) => {
+      if (!this.#isOwnBusiness(event)) listener(event);
+    });
   }
 
   /** Whoever has the handle, typed in whatever case. @throws ProtocolError HANDLE_* */
@@ -259,6 +263,11 @@ export class PortcullisClient {
     return this.#session.backup.restore();
   }
 
+  /** What the person has set about conversations and accounts, the same on all devices of the account. */
+  get preferences(): Preferences {
+    return this.#session.preferences;
+  }
+
   /** What the application keeps for its person; it is in the backup. */
   get settings(): Settings {
     return this.#session.settings;
@@ -351,6 +360,7 @@ export class PortcullisClient {
 
   conversations(): ConversationState[] {
     return [...this.#session.conversations.values()].flatMap((conversation) => {
+      if (isOwnConversation(conversation, this.accountId)) return [];
       const state = conversationState(conversation, this.#known);
       return state === undefined ? [] : [state];
     });
@@ -428,6 +438,14 @@ export class PortcullisClient {
 
   get #known(): KnownAccounts {
     return { handles: this.#handles, verified: this.#verified };
+  }
+
+  /** Whether something happened where the account's devices talk among themselves. */
+  #isOwnBusiness(event: unknown): boolean {
+    if (typeof event !== "object" || event === null || !("conversationId" in event)) return false;
+    const key = toBase64Url(event.conversationId as ConversationId);
+    const conversation = this.#session.conversations.get(key);
+    return conversation !== undefined && isOwnConversation(conversation, this.accountId);
   }
 
   #open(conversationId: ConversationId): Conversation {

@@ -16,6 +16,7 @@ import { KeyPackageSupply } from "./account/key-package-supply.ts";
 import { Backup, type BackupPace } from "./backup/backup.ts";
 import { decodeConversationRecord } from "./conversation/conversation-record.ts";
 import { Conversation } from "./conversation/conversation.ts";
+import { createConversation } from "./conversation/creation.ts";
 import { Lane } from "./lane.ts";
 import { MemberDevicesKeeper } from "./conversation/member-devices.ts";
 import { OwnDevicesKeeper } from "./conversation/own-devices.ts";
@@ -31,6 +32,8 @@ import { OwnJoinRequests } from "./joining/own-join-requests.ts";
 import { HistoryTransfer } from "./linking/history-transfer.ts";
 import { decodeOutboxEntry } from "./outbox/outbox-entry.ts";
 import { MessageKeeper } from "./messages/message-keeper.ts";
+import { OWN_CONVERSATION } from "./preferences/own-conversation.ts";
+import { Preferences } from "./preferences/preferences.ts";
 import type { Platform } from "./platform.ts";
 import { Answers } from "./server/answers.ts";
 import { Connection } from "./server/connection.ts";
@@ -95,6 +98,7 @@ export class DeviceSession implements Host {
   /** To a device that this one has linked, or from the one that has linked it. */
   readonly history: HistoryTransfer;
   readonly settings: Settings;
+  readonly preferences: Preferences;
   readonly backup: Backup;
   readonly listLane = new Lane();
   readonly #doorkeeper: Doorkeeper;
@@ -146,6 +150,9 @@ export class DeviceSession implements Host {
     );
     this.history = new HistoryTransfer(this, { api, store, secrets: state.secrets });
     this.settings = new Settings(state.facts, (changes) => this.write(changes));
+    this.preferences = new Preferences(this, state.facts, () =>
+      createConversation(this, { class: "sealed", members: [], name: OWN_CONVERSATION }),
+    );
     const tells = (what: string) => () => options.receipts && this.settings.get(`receipts.${what}`) !== "off";
     const receipts = { delivered: tells("delivered"), read: tells("read") };
     const tellsTyping = (): boolean => this.settings.get("typing") !== "off";
@@ -330,6 +337,7 @@ export class DeviceSession implements Host {
     this.memberDevices.begin();
     this.history.go();
     this.backup.connected();
+    this.preferences.connected();
     this.events.emit("connection", { state: "ready" });
   }
 

@@ -21,6 +21,7 @@ export const clientErrors = {
   CLIENT_BACKUP_NONE: "The server has no backup of this account.",
   CLIENT_BACKUP_OFF: "This device keeps no backup.",
   CLIENT_BACKUP_SEGMENT: "A part of the backup is not the one that was sealed for this place.",
+  CLIENT_BLOCKED: "You have blocked the other one here: to say something, unblock them first.",
   CLIENT_CLOSED: "The client is closed.",
   CLIENT_COMMIT_LOOKUP: "The lookup that came with the Commit is not the one that it names.",
   CLIENT_COMMIT_LOST: "The server ordered a Commit of this device that this device does not know.",

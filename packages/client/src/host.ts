@@ -22,6 +22,7 @@ import type { KeyPackageSupply } from "./account/key-package-supply.ts";
 import type { LogAlarm, LogView } from "./identity/log-view.ts";
 import type { IdentityAlarm } from "./identity/own-entry.ts";
 import type { JoinRequestEvent, OwnJoinRequests } from "./joining/own-join-requests.ts";
+import type { Preferences } from "./preferences/preferences.ts";
 import type { SearchReach } from "./search/search-index.ts";
 import type { Provider } from "./server/provider.ts";
 import type { SecretNames } from "./conversation/secret-names.ts";
@@ -48,6 +49,8 @@ export interface ClientEvents {
     readonly accountId: AccountId;
     readonly isTyping: boolean;
   };
+  /** What the person has set about conversations and accounts has changed, here or on another device. */
+  readonly preferences: Readonly<Record<string, never>>;
   /** An account has got or read more than before, by its own word. */
   readonly receipt: { readonly conversationId: ConversationId; readonly accountId: AccountId };
   readonly epoch: { readonly conversationId: ConversationId; readonly epoch: number };
@@ -126,6 +129,7 @@ export interface Host {
   readonly devices: DeviceDirectory;
   readonly log: LogView;
   readonly messages: MessageKeeper;
+  readonly preferences: Preferences;
   /** Whether frames reach the server now. */
   readonly ready: boolean;
   /** The least time between two transactions that take items in, so that one takes many. Milliseconds. */

@@ -34,6 +34,7 @@ export type { ExportFormat, ExportTerms } from "./portable/export.ts";
 export type { ChatTextTerms, DateOrder } from "./portable/chat-text.ts";
 export type { ImportedChat } from "./portable/import-record.ts";
 export type { ImportRoom, ImportTerms } from "./portable/import-room.ts";
+export type { ConversationPreferences, Preferences } from "./preferences/preferences.ts";
 export type { Report } from "./reporting/report.ts";
 export type { SearchReach } from "./search/search-index.ts";
 export type { SearchAnswer, SearchRoom, SearchTerms } from "./search/search-room.ts";

@@ -7,6 +7,7 @@ import {
   asDeviceId,
   encodeCbor,
   toBase64Url,
+  type AccountId,
   type ClientFrame,
   type SignalToDeviceFrame,
 } from "@portcullis/protocol";
@@ -31,7 +32,14 @@ const [ann, bob, eve] = [makeDevice("ann"), makeDevice("bob"), makeDevice("eve")
 /** One device's typing, with what it sends, what it tells, and what it does later. */
 function scene(
   own: Device,
-  { members = [ann, bob], isOn = true, epoch = 3, isOpen = true, signalKey = key } = {},
+  {
+    members = [ann, bob],
+    isOn = true,
+    epoch = 3,
+    isOpen = true,
+    signalKey = key,
+    blocked = eve.accountId,
+  } = {},
 ) {
   const clock = new FixedClock(1_000_000);
   const sent: (ClientFrame & { type: "signal" })[] = [];
@@ -56,6 +64,10 @@ function scene(
   } as unknown as Conversation;
   const host = {
     account: own,
+    preferences: {
+      isBlocked: (accountId: AccountId) => accountId === blocked,
+      blockedIn: () => (members.some(({ accountId }) => accountId === blocked) ? blocked : undefined),
+    },
     clock,
     random,
     events,
@@ -107,7 +119,12 @@ test("TML-13: it is said every four seconds while it goes on, and taken back onc
 
 test("TML-13: it is not said where it is switched off, in large conversations, and where one is no member", () => {
   const many = Array.from({ length: 32 }, (_, i) => makeDevice(`${i}`));
-  for (const terms of [{ isOn: false }, { members: [ann, ...many] }, { isOpen: false }]) {
+  for (const terms of [
+    { isOn: false },
+    { blocked: bob.accountId },
+    { members: [ann, ...many] },
+    { isOpen: false },
+  ]) {
     const { typing, conversation, sent } = scene(ann, terms);
     typing.tell(conversation, true);
     assert.equal(sent.length, 0);
@@ -151,6 +168,7 @@ test("TML-14: what the named device has not said in this epoch, or has said befo
   here.typing.tell(here.conversation, true);
   const said = here.sent[0]!;
   const attempts: [string, ReturnType<typeof scene>, SignalToDeviceFrame][] = [
+    ["blocked", scene(bob, { blocked: ann.accountId }), fromServer(said)],
     ["another sender", scene(bob, { members: [ann, bob, eve] }), fromServer(said, eve)],
     ["another epoch", scene(bob, { epoch: 4 }), fromServer(said)],
     ["another key", scene(bob, { signalKey: random(32) }), fromServer(said)],

@@ -30,6 +30,8 @@ export const limits = {
   thumbnailBytes: 16 * 1024,
   /** Messages of whose state one message tells. */
   statusesPerMessage: 256,
+  /** What one message tells the other devices of an account. */
+  preferencesPerMessage: 256,
   /** An attachment before it is sealed, and as it lies at the server. */
   attachmentBytes: 2 * 1024 * 1024 * 1024,
   blobBytes: 2.25 * 1024 * 1024 * 1024,

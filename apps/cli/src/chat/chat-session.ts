@@ -4,6 +4,7 @@ import { firstWord, type ChatCommands } from "./command.ts";
 import { accountCommands } from "./commands/account.ts";
 import { conversations } from "./commands/conversations.ts";
 import { importing } from "./commands/imports.ts";
+import { preferring } from "./commands/preferences.ts";
 import { searching } from "./commands/search.ts";
 import { say, talking } from "./commands/talking.ts";
 import { ConversationDesk } from "./conversation-desk.ts";
@@ -19,6 +20,7 @@ export class ChatSession {
     ...talking,
     ...searching,
     ...importing,
+    ...preferring,
     ...accountCommands(),
   };
 

@@ -64,7 +64,12 @@ export class ConversationDesk {
   async showList(): Promise<void> {
     const states = this.#listed();
     if (states.length === 0) this.screen.print("No conversations yet; /new sealed HANDLE begins one.");
-    for (const state of states)
+    // Those that were put first stand first, archived ones last.
+    const rankOf = ({ conversationId }: ConversationState): number => {
+      const { isArchived, isPinned } = this.client.preferences.of(conversationId);
+      return isArchived ? 2 : isPinned ? 0 : 1;
+    };
+    for (const state of states.toSorted((a, b) => rankOf(a) - rankOf(b)))
       this.screen.print(await conversationLine(this.numberOf(state.conversationId), state, this));
   }
 

@@ -34,7 +34,11 @@ export async function conversationLine(
   const unread = await client.messages.unread(state.conversationId);
   const others = othersIn(state, client);
   const [partner] = others.length === 1 ? others : [];
+  const { mutedUntilMs, isArchived, isPinned } = client.preferences.of(state.conversationId);
   const remarks = [
+    ...(isPinned ? ["first"] : []),
+    ...(isArchived ? ["archived"] : []),
+    ...(mutedUntilMs === undefined ? [] : ["muted"]),
     ...(unread > 0 ? [`${unread} unread`] : []),
     ...(partner ? [partner.verified ? "verified" : "not verified"] : []),
     ...(state.condition === "open" ? [] : [state.condition]),
@@ -89,7 +93,7 @@ export async function messageLine(
   return [
     `#${sequence} ${timeOf(message.acceptedAtMs)} ${name === undefined ? people.nameOf(senderAccountId) : plainText(name)}`,
     marks.length === 0 ? "" : ` (${marks.join(", ")})`,
-    `: ${text === undefined ? "(deleted)" : plainText(text)}`,
+    `: ${text === undefined ? "(deleted)" : `${message.isBlocked ? "(blocked) " : ""}${plainText(text)}`}`,
     ...(message.body?.attachments ?? []).map(
       ({ part }) => ` <${plainText(part.filename === "" ? "a file" : part.filename)}, ${part.size} bytes>`,
     ),

@@ -18,6 +18,8 @@ export function tellEvents(desk: ConversationDesk, onFault: (error: unknown) => 
   on("message", async ({ conversationId, sequence, senderAccountId }) => {
     // What was typed here is shown where it was sent.
     if (equalBytes(senderAccountId, client.accountId)) return;
+    const isMuted = client.preferences.of(conversationId).mutedUntilMs !== undefined;
+    if (isMuted && !desk.isOpen(conversationId)) return;
     await desk.showMessage(conversationId, sequence);
     if (desk.isOpen(conversationId)) await client.messages.markRead(conversationId, sequence);
   });

@@ -39,6 +39,8 @@ export interface ConversationMessage {
   readonly isForwarded: boolean;
   /** From another messenger's export: who said it is what that says. */
   readonly isImported: boolean;
+  /** By somebody whom this account has blocked: to be shown when it is asked for. */
+  readonly isBlocked: boolean;
   /** When it was last changed. */
   readonly editedAtMs?: number;
   readonly expiresAtMs?: number;
@@ -88,6 +90,7 @@ export function messageOf(
     ...(said?.inReplyTo && { inReplyTo: said.inReplyTo }),
     isForwarded: said?.isForwarded === true,
     isImported: isImported(entry),
+    isBlocked: false,
     ...(told.editedAtMs !== undefined && { editedAtMs: told.editedAtMs }),
     ...(entry.expiresAtMs !== undefined && { expiresAtMs: entry.expiresAtMs }),
     reactions: told.reactions,
@@ -141,6 +144,7 @@ class Told {
         this.#retract(change, act.target);
         break;
       case "message":
+      case "preferences":
       case "state":
       case "status":
         break;

@@ -52,7 +52,7 @@ export class MessageKeeper {
     }
     if (this.#isOver(expiryOf(known.content, message.acceptedAtMs))) return;
     const placed = await placement.place(message, known);
-    batch.add(...placed.changes);
+    batch.add(...placed.changes, ...this.#preferencesOf(placed, batch));
     batch.afterwards(() => this.#tell(placed));
   }
 
@@ -65,8 +65,22 @@ export class MessageKeeper {
     const changes: StoreChange[] = [];
     for (const message of messages) {
       const placed = await placement.placeImported(message);
-      if (!this.#isOver(placed.message.expiresAtMs)) changes.push(...placed.changes);
+      if (!this.#isOver(placed.message.expiresAtMs))
+        changes.push(...placed.changes, ...this.#preferencesOf(placed));
     }
+    return changes;
+  }
+
+  /** What another device of the account has set, if that is what the message says. */
+  #preferencesOf({ message, act }: Placed, batch?: Batch): StoreChange[] {
+    if (act?.kind !== "preferences") return [];
+    const { preferences, events } = this.#host;
+    const changes = preferences.take(message, act.preferences);
+    if (changes.length === 0) return [];
+    const tell = (): void => events.emit("preferences", {});
+    if (batch !== undefined) batch.afterwards(tell);
+    // What is imported is written in this turn.
+    else this.#host.later(0, tell);
     return changes;
   }
 
@@ -93,11 +107,16 @@ export class MessageKeeper {
   }
 
   #tell({ message, act }: Placed): void {
-    const { events } = this.#host;
+    const { events, preferences } = this.#host;
     const { conversationId, sequence, anchor } = message;
     this.expiry.noticed(message.expiresAtMs);
     if (anchor === sequence) {
       this.typing.heard(message);
+      // Whoever is blocked is not told of, and not told anything.
+      if (preferences.isBlocked(message.senderAccountId)) {
+        events.emit("message-changed", { conversationId, sequence });
+        return;
+      }
       this.receipts.noticed(message);
       if (events.has("message")) events.emit("message", messageOf(message, act));
     } else if (anchor > 0) events.emit("message-changed", { conversationId, sequence: anchor });

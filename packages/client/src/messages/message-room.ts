@@ -126,7 +126,7 @@ export class MessageRoom {
 
   /** The newest messages before `beforeSequence`, oldest first. */
   async history(conversationId: ConversationId, range: MessageRange = {}): Promise<ConversationMessage[]> {
-    return messagesOf(await this.#timeline(conversationId, range));
+    return this.#shown(await this.#timeline(conversationId, range));
   }
 
   /** Everything behind this place, oldest first: for whoever was away and goes on where it was. */
@@ -144,7 +144,7 @@ export class MessageRoom {
 
   /** @throws ClientError CLIENT_MESSAGE_UNKNOWN */
   async get(conversationId: ConversationId, sequence: number): Promise<ConversationMessage> {
-    const [message] = messagesOf(await this.#rows(conversationId, sequence));
+    const [message] = this.#shown(await this.#rows(conversationId, sequence));
     if (message === undefined) throw new ClientError("CLIENT_MESSAGE_UNKNOWN", { sequence });
     return message;
   }
@@ -172,8 +172,9 @@ export class MessageRoom {
     const { accountId } = this.#host.account;
     const { read } = this.#host.messages.marks.of(conversationId, accountId);
     const rows = await this.#timeline(conversationId, { limit: MOST_UNREAD });
-    return rows.filter((row) => isEntry(row) && row.sequence > read && !this.#isOwn(row.senderAccountId))
-      .length;
+    const isCounted = ({ senderAccountId: by }: StoredMessage): boolean =>
+      !this.#isOwn(by) && !this.#host.preferences.isBlocked(by);
+    return rows.filter((row) => isEntry(row) && row.sequence > read && isCounted(row)).length;
   }
 
   /** Which others have got this message and which have read it, as far as they say so. */
@@ -201,7 +202,11 @@ export class MessageRoom {
   }
 
   async #say(conversationId: ConversationId, act: Act): Promise<Accepted> {
-    const accepted = await sendAct(this.#host, demandOpen(this.#conversation(conversationId)), act);
+    const conversation = demandOpen(this.#conversation(conversationId));
+    // What was said can still be taken back.
+    if (act.kind !== "retract" && this.#host.preferences.blockedIn(conversation) !== undefined)
+      throw new ClientError("CLIENT_BLOCKED");
+    const accepted = await sendAct(this.#host, conversation, act);
     const key = toBase64Url(conversationId);
     this.#said.set(key, Math.max(this.#said.get(key) ?? 0, accepted.sequence));
     return accepted;
@@ -251,6 +256,15 @@ export class MessageRoom {
     const message = await this.#standing(conversationId, sequence);
     if (!this.#isOwn(message.senderAccountId)) throw new ClientError("CLIENT_MESSAGE_OTHERS", { sequence });
     return message;
+  }
+
+  #shown(rows: readonly StoredMessage[]): ConversationMessage[] {
+    const shown: ConversationMessage[] = [];
+    for (const message of messagesOf(rows)) {
+      const isBlocked = this.#host.preferences.isBlocked(message.senderAccountId);
+      shown.push(isBlocked ? { ...message, isBlocked } : message);
+    }
+    return shown;
   }
 
   #isOwn(accountId: AccountId): boolean {

@@ -186,6 +186,7 @@ function isRightful(act: Act, message: StoredMessage, found: StoredMessage): boo
       return isOwn && (isSaid || about === "reaction");
     case "message":
     case "status":
+    case "preferences":
     case "state":
       break;
   }

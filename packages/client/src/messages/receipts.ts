@@ -62,7 +62,12 @@ export class Receipts {
     this.#send(
       conversation,
       "read",
-      messages.filter((message) => message.sequence > before && !this.#isOwn(message)),
+      messages.filter(
+        (message) =>
+          message.sequence > before &&
+          !this.#isOwn(message) &&
+          !this.#host.preferences.isBlocked(message.senderAccountId),
+      ),
     );
   }
 

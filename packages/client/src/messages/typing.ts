@@ -7,7 +7,7 @@ import {
 } from "@portcullis/protocol";
 import type { Conversation } from "../conversation/conversation.ts";
 import type { Host } from "../host.ts";
-import { openSignal, sealSignal } from "./signal.ts";
+import { openSignal, sealSignal, type Signal } from "./signal.ts";
 
 /** While somebody goes on writing it is said again so often. */
 const AGAIN_MS = 4000;
@@ -21,7 +21,7 @@ const MOST_ACCOUNTS = 32;
 /** What typing asks of its device. */
 export type TypingHost = Pick<
   Host,
-  "account" | "clock" | "random" | "events" | "conversations" | "ready" | "tell" | "later"
+  "account" | "preferences" | "clock" | "random" | "events" | "conversations" | "ready" | "tell" | "later"
 >;
 
 interface Writer {
@@ -67,7 +67,8 @@ export class Typing {
     const conversation = this.#host.conversations.get(toBase64Url(conversationId));
     const { epoch } = conversation ?? {};
     if (conversation?.record?.condition !== "open" || epoch?.signalKey === undefined) return;
-    if (equalBytes(senderAccountId, this.#host.account.accountId)) return;
+    const { account, preferences } = this.#host;
+    if (equalBytes(senderAccountId, account.accountId) || preferences.isBlocked(senderAccountId)) return;
     const member = epoch.group.members.find(
       ({ accountId, deviceId }) =>
         equalBytes(accountId, senderAccountId) && equalBytes(deviceId, senderDeviceId),
@@ -103,12 +104,11 @@ export class Typing {
     );
   }
 
-  #seal(
-    { id: conversationId, epoch, record }: Conversation,
-    signal: { isTyping: boolean; sentAtMs: number },
-  ) {
-    const { account, random } = this.#host;
+  #seal(conversation: Conversation, signal: Signal): Uint8Array | undefined {
+    const { id: conversationId, epoch, record } = conversation;
+    const { account, preferences, random } = this.#host;
     if (epoch?.signalKey === undefined || record?.condition !== "open") return undefined;
+    if (preferences.blockedIn(conversation) !== undefined) return undefined;
     const accounts = new Set(epoch.group.members.map(({ accountId }) => toBase64Url(accountId)));
     if (accounts.size > MOST_ACCOUNTS) return undefined;
     const { accountId, deviceId, deviceKey } = account;

@@ -2,6 +2,7 @@ import { fromUtf8, utf8 } from "../bytes.ts";
 import { bodyOf, partOf, type MessageBody } from "./body.ts";
 import { decodeStatuses, encodeStatuses, STATUS_TYPE, type MessageStatus } from "./message-status.ts";
 import { dispositions, type Expiration, type MimiContent, type NestedPart } from "./mimi-content.ts";
+import { decodePreferences, encodePreferences, PREFERENCES_TYPE, type Preference } from "./preferences.ts";
 import { encodeSharedState, stateOf, STATE_TYPE, type SharedState } from "./shared-state.ts";
 
 /** Extension: the message was written elsewhere and is passed on. */
@@ -31,7 +32,9 @@ export type Act =
   | { readonly kind: "retract"; readonly target: Uint8Array; readonly of?: Uint8Array }
   | { readonly kind: "pin"; readonly target: Uint8Array; readonly isPinned: boolean }
   | { readonly kind: "status"; readonly statuses: readonly MessageStatus[] }
-  | { readonly kind: "state"; readonly state: SharedState };
+  | { readonly kind: "state"; readonly state: SharedState }
+  /** To the account's own devices alone. */
+  | { readonly kind: "preferences"; readonly preferences: readonly Preference[] };
 
 /** What every content says beside its act. */
 export interface ContentFrame {
@@ -68,6 +71,8 @@ export function contentOf(act: Act, { salt, senderUri, roomUri }: ContentFrame):
     }
     case "status":
       return { ...frame, nestedPart: session(STATUS_TYPE, encodeStatuses(act.statuses)) };
+    case "preferences":
+      return { ...frame, nestedPart: session(PREFERENCES_TYPE, encodePreferences(act.preferences)) };
     case "state":
       break;
   }
@@ -118,6 +123,8 @@ function sessionActOf(content: MimiContent): Act | undefined {
     }
     case STATUS_TYPE:
       return { kind: "status", statuses: decodeStatuses(part.content) };
+    case PREFERENCES_TYPE:
+      return { kind: "preferences", preferences: decodePreferences(part.content) };
     case PIN_TYPE:
       return target && { kind: "pin", target, isPinned: part.content[0] === 1 };
     default:

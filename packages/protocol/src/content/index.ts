@@ -36,3 +36,11 @@ export {
   type Standing,
 } from "./shared-state.ts";
 export { plainText, textMessage, textOf } from "./text-message.ts";
+export {
+  decodePreferences,
+  encodePreferences,
+  preferenceFields,
+  readPreference,
+  type Preference,
+  type PreferencePlace,
+} from "./preferences.ts";
