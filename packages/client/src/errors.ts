@@ -76,6 +76,7 @@ export const clientErrors = {
   CLIENT_MESSAGE_UNKNOWN: "There is no such message here, or it has expired.",
   CLIENT_PICTURE:
     "This is no picture that can be shown: of no kind that is known here, broken, or of too many points.",
+  CLIENT_PREVIEW: "Of what the link leads to nothing can be shown, or it is not to be asked for.",
   CLIENT_REACTION: "A reaction is one emoji.",
   CLIENT_RECEIPT: "The server's receipt is missing or its signature is wrong.",
   CLIENT_RECORD_CHAIN: "The record's index was used before.",

@@ -1,5 +1,5 @@
 import type { NewMessage } from "@portcullis/client";
-import { fileSource, saveAttachment } from "@portcullis/client/node";
+import { fileSource, makeLinkPreview, saveAttachment } from "@portcullis/client/node";
 import { reportReasons, type ConversationId } from "@portcullis/protocol";
 import { CliError } from "../../errors.ts";
 import { firstNumber, firstWord, type ChatCommands } from "../command.ts";
@@ -120,6 +120,16 @@ export const talking: ChatCommands = {
       const { conversationId } = desk.numbered(firstNumber(to)[0]);
       await desk.client.messages.forward({ conversationId: desk.id, sequence }, conversationId);
       desk.screen.print(`Passed on to ${desk.titleOf(conversationId)}.`);
+    },
+  },
+  preview: {
+    usage: "LINK TEXT",
+    about: "send a link with what it leads to: this device asks for the page, nobody else's does",
+    run: async (desk, rest) => {
+      const [link, text] = firstWord(rest);
+      const preview = await makeLinkPreview(link);
+      desk.screen.print(plainText(`${preview.title}: ${preview.description}`));
+      await say(desk, { text: text === "" ? link : `${text} ${link}`, preview });
     },
   },
   draft: {
