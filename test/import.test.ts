@@ -6,6 +6,7 @@ import type { ConversationMessage, PortcullisClient } from "@portcullis/client";
 import { SqliteStore } from "@portcullis/client/node";
 import { equalBytes, utf8, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
+import { isTold } from "../packages/client/src/messages/message-keeper.ts";
 import { FailingStore } from "./failing-store.ts";
 import { openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
@@ -84,6 +85,16 @@ test("POR-07: what was imported is given to no other device of the account, and 
     await client.search.ready();
     assert.deepEqual((await client.search.find("jettison")).messages, []);
   }
+});
+
+test("POR-07: nothing that was imported is told to anybody", async () => {
+  const store = new SqliteStore(room.storePath("ann"));
+  const arrived = await store.arrived({ after: 0, limit: 5000 });
+  await store.close();
+  assert.equal(arrived.length, 1200);
+  assert.ok(arrived.every(({ message }) => !isTold(message)));
+  const [{ message }] = arrived as [(typeof arrived)[number]];
+  assert.ok(isTold({ ...message, senderDeviceId: ann.deviceId }));
 });
 
 test("POR-06: a chat that is taken away is in no file any more", async () => {
