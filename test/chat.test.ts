@@ -165,7 +165,7 @@ test("what was said is found again by its words, and how far back is said", asyn
 test("a chat that was exported elsewhere is read in, shown as imported and found", async () => {
   const file = join(directory, "Old friends.txt");
   writeFileSync(file, "[31/12/2017, 23:59:59] Eve: a happy zephyr year\n");
-  assert.match(await ann.type(`/import ${file}`), /^1 messages by 1 people are on this device now, marked/m);
+  assert.match(await ann.type(`/import ${file}`), /^Imported: 1 message by 1 person, on this device alone/m);
   assert.match(await ann.type("/imported"), /^1\. \[Imported\] Old friends \(1 messages\)$/m);
   const line = /^\[imported: Old friends\] #1 2017-12-31 23:59 UTC Eve: a happy zephyr year$/m;
   assert.match(await ann.type("/imported 1"), line);

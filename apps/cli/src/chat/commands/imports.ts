@@ -11,7 +11,9 @@ async function importChat({ client, screen }: ConversationDesk, path: string): P
   if (path === "") throw new CliError("CLI_CHAT_USAGE", { expected: "a file" });
   const title = basename(path).replace(/\.txt$/i, "");
   const { messages, people } = await client.imports.add(await readText(path), { title });
-  screen.print(`${messages} messages by ${people.length} people are on this device now, marked as imported.`);
+  const said = messages === 1 ? "1 message" : `${messages} messages`;
+  const by = people.length === 1 ? "1 person" : `${people.length} people`;
+  screen.print(`Imported: ${said} by ${by}, on this device alone, each marked as imported.`);
   screen.print("Nothing proves who said what. /imported lists what was imported, /search finds it.");
 }
 
