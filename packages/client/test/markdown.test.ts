@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseMarkdown, plainOf, withoutHtml, type Block, type Inline } from "../src/text/markdown.ts";
+import { accountUri, asAccountId } from "@portcullis/protocol";
+import { mentionsOf } from "../src/messages/mentions.ts";
 
 const inlinesOf = (text: string): readonly Inline[] => {
   const [block] = parseMarkdown(text);
@@ -104,4 +106,15 @@ test("TML-10: whatever was typed, something is shown, and nothing leads where it
     }),
     { numRuns: 300 },
   );
+});
+
+test("a mention is a link to an account that a reader is shown, wherever it stands, and none in code or plain text", () => {
+  const people = [1, 2, 3, 4, 5].map((i) => asAccountId(new Uint8Array(32).fill(i)));
+  const [a = "", b = "", c = "", d = "", e = ""] = people.map((id) => accountUri("a.example", id));
+  const text = `[@a](${a}) **[@b](${b})** [@a](${a})\n\n> - [@c](${c})\n\n| x |\n|---|\n| <${d}> |\n\n`;
+  const code = `\`[@e](${e})\`\n\n    [@e](${e})\n\n\`\`\`\n[@e](${e})\n\`\`\`\n[x](mimi://nobody) \\[@e](${e.slice(0, 9)}`;
+  const mentioned = (format: "markdown" | "plain") =>
+    mentionsOf({ text: text + code, format, attachments: [] });
+  assert.deepEqual(mentioned("markdown"), people.slice(0, 4));
+  assert.deepEqual(mentioned("plain"), []);
 });

@@ -222,6 +222,34 @@ function plainInlines(content: readonly Inline[]): string {
     .join("");
 }
 
+/** Where the links lead that a reader is shown, in their order. */
+export function linksOf(blocks: readonly Block[]): string[] {
+  return blocks.flatMap((block) => {
+    switch (block.kind) {
+      case "paragraph":
+      case "heading":
+        return inlineLinks(block.content);
+      case "quote":
+        return linksOf(block.blocks);
+      case "list":
+        return block.items.flatMap((item) => linksOf(item.blocks));
+      case "table":
+        return block.rows.flatMap((row) => row.flatMap((cell) => inlineLinks(cell)));
+      case "code":
+      case "rule":
+        break;
+    }
+    return [];
+  });
+}
+
+function inlineLinks(content: readonly Inline[]): string[] {
+  return content.flatMap((part) => {
+    const within = "content" in part ? inlineLinks(part.content) : [];
+    return part.kind === "link" ? [part.href, ...within] : within;
+  });
+}
+
 /** Entities stand for what they name; an unknown one for itself. */
 function decoded(text: string): string {
   return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, (whole, decimal, hex, name) => {
