@@ -114,8 +114,8 @@ test(`a history of ${MESSAGES} messages opens under 300 MB`, async (t) => {
   assert.ok(megabytes < 300, `${megabytes} MB`);
 });
 
-/** The index is made once, and goes through everything that was ever said. */
-const LARGEST = { "whose index is made": 400, "with an index that is there": 300 };
+/** The index is made once, and goes through everything that was ever said: how much of that waits to be collected varies. */
+const LARGEST = { "whose index is made": 512, "with an index that is there": 300 };
 for (const [how, limit] of Object.entries(LARGEST))
   test(`a whole client on ${MESSAGES} messages, ${how}, searches all of them under ${limit} MB`, async (t) => {
     const program = join(import.meta.dirname, "search-history.ts");
