@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import type { PortcullisClient } from "@portcullis/client";
 import type { ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { level, nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -25,12 +25,6 @@ async function begin(name: string, ...others: PortcullisClient[]): Promise<Conve
   const id = await ann.createConversation({ class: "recorded", name, members });
   await Promise.all(others.map((client) => client.waitForConversation(id)));
   return id;
-}
-
-async function level(id: ConversationId, ...clients: PortcullisClient[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.idle()));
-  const highest = Math.max(...clients.map((client) => client.state(id).sequence));
-  await Promise.all(clients.map((client) => client.caughtUp(id, highest)));
 }
 
 function seenBy(client: PortcullisClient, id: ConversationId) {

@@ -4,7 +4,7 @@ import type { ClientEvents, PortcullisClient } from "@portcullis/client";
 import { toHex, type AccountId, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { meddle } from "./meddling.ts";
-import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { level, nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -27,12 +27,6 @@ async function begin(...members: PortcullisClient[]): Promise<ConversationId> {
   const id = await ann.createConversation({ class: "recorded", name: "Club", members: accounts });
   await Promise.all(members.map((client) => client.waitForConversation(id)));
   return id;
-}
-
-async function level(id: ConversationId, ...clients: PortcullisClient[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.idle()));
-  const highest = Math.max(...clients.map((client) => client.state(id).sequence));
-  await Promise.all(clients.map((client) => client.caughtUp(id, highest)));
 }
 
 /** What becomes of a request, after that it waits. */

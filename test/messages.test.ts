@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import type { PortcullisClient } from "@portcullis/client";
 import { accountUri, equalBytes, utf8, type ConversationId } from "@portcullis/protocol";
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
-import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { level, nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -23,13 +23,6 @@ async function begin(conversationClass: "sealed" | "recorded" = "sealed"): Promi
   const id = await ann.createConversation({ class: conversationClass, members: [bob.accountId] });
   await bob.waitForConversation(id);
   return id;
-}
-
-/** Everybody has what anybody has said. */
-async function level(id: ConversationId): Promise<void> {
-  await Promise.all([ann.idle(), bob.idle()]);
-  const highest = Math.max(ann.state(id).sequence, bob.state(id).sequence);
-  await Promise.all([ann.caughtUp(id, highest), bob.caughtUp(id, highest)]);
 }
 
 const newest = async (client: PortcullisClient, id: ConversationId) =>
@@ -61,7 +54,7 @@ for (const conversationClass of ["sealed", "recorded"] as const)
     assert.equal(await bob.messages.unreact(id, sequence, "👍"), undefined, "there is none any more");
     await bob.messages.pin(id, sequence);
     await ann.messages.edit(id, sequence, { text: "look there" });
-    await level(id);
+    await level(id, ann, bob);
     for (const client of [ann, bob]) {
       const [asked, answered] = await client.messages.history(id);
       assert.equal(asked?.text, "look there");
@@ -74,7 +67,7 @@ for (const conversationClass of ["sealed", "recorded"] as const)
     }
     const forwarded = await bob.messages.forward({ conversationId: id, sequence: answer.sequence }, id);
     await bob.messages.delete(id, answer.sequence);
-    await level(id);
+    await level(id, ann, bob);
     for (const client of [ann, bob]) {
       assert.equal((await client.messages.get(id, answer.sequence)).body, undefined);
       const passedOn = await client.messages.get(id, forwarded.sequence);
@@ -128,10 +121,10 @@ test("TML-07, TML-08: what was delivered and what was read is told, once, and is
   assert.equal(await bob.messages.unread(id), 0);
   await read;
   assert.deepEqual(ann.messages.seenBy(id, sequence).read, [bob.accountId]);
-  await level(id);
+  await level(id, ann, bob);
   const { sequence: cursor } = ann.state(id);
   await bob.messages.markRead(id, sequence);
-  await level(id);
+  await level(id, ann, bob);
   assert.equal(ann.state(id).sequence, cursor, "it is not said twice");
   assert.equal((await ann.messages.history(id)).length, 1);
   await ann.close();
@@ -182,7 +175,7 @@ test("TML-09: a message that expires is gone from both sides at its time, with a
   await bob.messages.react(id, sequence, "👍");
   await ann.messages.edit(id, sequence, { text: `${words}!` });
   await ann.messages.send(id, { text: "this stays" });
-  await level(id);
+  await level(id, ann, bob);
   assert.equal((await bob.messages.get(id, sequence)).expiresAtMs, clock.now() + 60_000);
   clock.advance(61_000);
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { equalBytes, toBase64Url, type ConversationId } from "@portcullis/protoc
 import { FixedClock, temporaryDirectory } from "@portcullis/testkit";
 import { link } from "./linking-room.ts";
 import { Network } from "./network.ts";
-import { nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
+import { level, nextEvent, openProviderRoom, type ProviderRoom } from "./provider-room.ts";
 
 const clock = new FixedClock("1970-04-14T03:00:00Z");
 const directory = temporaryDirectory();
@@ -121,9 +121,9 @@ test("PRF-05: whoever is blocked is not told of, not told anything and not spoke
   await assert.rejects(ann.messages.react(direct, sequence, "👍"), { code: "CLIENT_BLOCKED" });
   await ann.messages.delete(direct, own);
   ann.messages.setTyping(direct);
-  // In a group it goes on.
-  const { sequence: last } = await ann.messages.send(id, { text: "to both" }).catch(() => ({ sequence: 0 }));
-  assert.equal(last, 0, "this one is of two as well");
+  await assert.rejects(ann.messages.send(id, { text: "the other one of us two" }), {
+    code: "CLIENT_BLOCKED",
+  });
   await new Promise((resolve) => setTimeout(resolve, 700));
   await Promise.all([ann.idle(), bob.idle()]);
   assert.deepEqual(receipts, []);
@@ -134,6 +134,32 @@ test("PRF-05: whoever is blocked is not told of, not told anything and not spoke
   assert.equal((await next).text, "wanted");
   assert.equal((await ann.messages.get(direct, sequence)).isBlocked, false);
   await ann.messages.send(direct, { text: "yes" });
+});
+
+test("PRF-05: in a group a blocked account reads on, and what it says is marked", async () => {
+  const cem = await room.join("cem");
+  const group = await ann.createConversation({ class: "sealed", members: [bob.accountId, cem.accountId] });
+  await Promise.all([bob, cem].map((client) => client.waitForConversation(group)));
+  await ann.preferences.block(bob.accountId);
+  const told: string[] = [];
+  const off = ann.on("message", ({ text }) => told.push(text ?? ""));
+  const { sequence: own } = await ann.messages.send(group, { text: "to all" });
+  await bob.caughtUp(group, own);
+  assert.equal((await bob.messages.get(group, own)).text, "to all");
+  const { sequence } = await bob.messages.send(group, { text: "from bob" });
+  await cem.messages.send(group, { text: "from cem" });
+  await level(group, ann, bob, cem);
+  off();
+  assert.deepEqual(told, ["to all", "from cem"]);
+  assert.equal(await ann.messages.unread(group), 1);
+  const shown = (await ann.messages.history(group)).map(({ text, isBlocked }) => [text, isBlocked]);
+  assert.deepEqual(shown, [
+    ["to all", false],
+    ["from bob", true],
+    ["from cem", false],
+  ]);
+  assert.equal((await cem.messages.get(group, sequence)).isBlocked, false);
+  await ann.preferences.block(bob.accountId, false);
 });
 
 test("PRF-04: a device that is linked has them, and one that is recovered has them from the backup", async () => {

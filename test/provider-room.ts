@@ -16,7 +16,7 @@ import {
 } from "@portcullis/client";
 import { nodePlatform, SqliteStore } from "@portcullis/client/node";
 import { DkgParticipant, generateSigningKey, type SigningKey } from "@portcullis/crypto";
-import { toBase64Url, utf8, type Clock } from "@portcullis/protocol";
+import { toBase64Url, utf8, type Clock, type ConversationId } from "@portcullis/protocol";
 import { seededRandom } from "@portcullis/testkit";
 import { runServer, type RunningServer, type ServerOptions } from "../apps/server/src/run-server.ts";
 import { runWitness, type RunningWitness } from "../apps/witness/src/run-witness.ts";
@@ -267,6 +267,13 @@ async function post(server: RunningServer, path: string, body: object): Promise<
   const text = await response.text();
   if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
   return JSON.parse(text);
+}
+
+/** These have all that any of them has. */
+export async function level(id: ConversationId, ...clients: PortcullisClient[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.idle()));
+  const highest = Math.max(...clients.map((client) => client.state(id).sequence));
+  await Promise.all(clients.map((client) => client.caughtUp(id, highest)));
 }
 
 /** The next of its kind. */

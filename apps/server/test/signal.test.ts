@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { asConversationId, encodeClientFrame, type ServerFrame } from "@portcullis/protocol";
 import { commitFrame, messageFrame } from "./hand-made.ts";
 import { random, ServerRoom } from "./server-room.ts";
@@ -39,31 +39,34 @@ test("DEL-70: a signal goes to the other members who are there, once, and nowher
   assert.deepEqual(signalsOf(again), []);
 });
 
-test("DEL-70: of a device that was removed no signal is relayed, nor to it", async (t) => {
+/** Alice's conversation, in which Bob is. */
+async function pair(t: TestContext) {
   const room = await ServerRoom.open(t);
   const [alice, bob] = [await room.account("alice"), await room.account("bob")];
   const [aliceStream, bobStream] = [await room.connect(alice), await room.connect(bob)];
   const conversationId = await room.conversation(alice);
-  await aliceStream.accepted(
-    commitFrame(conversationId, 0, { added: [bob], accounts: [alice.accountId, bob.accountId] }),
-  );
+  const accounts = [alice.accountId, bob.accountId];
+  await aliceStream.accepted(commitFrame(conversationId, 0, { added: [bob], accounts }));
+  await bobStream.welcome();
+  return { alice, bob, aliceStream, bobStream, conversationId };
+}
+
+test("DEL-70: of a device that was removed no signal is relayed, nor to it", async (t) => {
+  const { alice, bob, aliceStream, bobStream, conversationId } = await pair(t);
   await aliceStream.accepted(commitFrame(conversationId, 1, { removed: [bob], accounts: [alice.accountId] }));
   await bobStream.itemsUpTo(2);
+  // Each answer comes behind whatever was sent to that device before it.
+  const heard = (): Promise<void> => bobStream.rejected(messageFrame(conversationId, 2), "NOT_MEMBER");
   bobStream.send({ type: "signal", conversationId, payload: random(8) });
+  await heard();
   aliceStream.send({ type: "signal", conversationId, payload: random(8) });
   await aliceStream.accepted(messageFrame(conversationId, 2));
+  await heard();
   assert.deepEqual([signalsOf(aliceStream), signalsOf(bobStream)], [[], []]);
 });
 
 test("DEL-70: more signals than are for a person who writes are dropped, and a long one ends the connection", async (t) => {
-  const room = await ServerRoom.open(t);
-  const [alice, bob] = [await room.account("alice"), await room.account("bob")];
-  const [aliceStream, bobStream] = [await room.connect(alice), await room.connect(bob)];
-  const conversationId = await room.conversation(alice);
-  await aliceStream.accepted(
-    commitFrame(conversationId, 0, { added: [bob], accounts: [alice.accountId, bob.accountId] }),
-  );
-  await bobStream.welcome();
+  const { aliceStream, bobStream, conversationId } = await pair(t);
   for (let i = 0; i < 60; i++) aliceStream.send({ type: "signal", conversationId, payload: random(8) });
   await aliceStream.accepted(messageFrame(conversationId, 1));
   await bobStream.itemsUpTo(2);

@@ -80,16 +80,7 @@ export class PortcullisClient {
     const { secrets } = state;
     this.attachments = new AttachmentRoom(session, { api, platform, secrets });
     this.messages = new MessageRoom(session, { store, drafts });
-    this.imports = new ImportRoom(
-      {
-        provider: session.account.provider,
-        clock: session.clock,
-        random: session.random,
-        write: (changes) => session.write(changes),
-        forget: () => session.forget(),
-      },
-      { facts: state.facts, messages: this.messages },
-    );
+    this.imports = new ImportRoom(session, { facts: state.facts, messages: this.messages });
     this.search = openSearch(session, { store, messages: this.messages, size: searchPart });
     this.#handles.set(toBase64Url(session.account.accountId), session.account.handle);
   }

@@ -93,8 +93,8 @@ export async function messageLine(
   return [
     `#${sequence} ${timeOf(message.acceptedAtMs)} ${name === undefined ? people.nameOf(senderAccountId) : plainText(name)}`,
     marks.length === 0 ? "" : ` (${marks.join(", ")})`,
-    `: ${text === undefined ? "(deleted)" : `${message.isBlocked ? "(blocked) " : ""}${plainText(text)}`}`,
-    ...(message.body?.attachments ?? []).map(
+    `: ${saidIn(message)}`,
+    ...(message.isBlocked ? [] : (message.body?.attachments ?? [])).map(
       ({ part }) => ` <${plainText(part.filename === "" ? "a file" : part.filename)}, ${part.size} bytes>`,
     ),
     ...reactions,
@@ -108,6 +108,11 @@ export function dateOf(ms: number): string {
 }
 
 /** 1970-04-14 03:00 UTC */
+function saidIn({ text, isBlocked }: ConversationMessage): string {
+  if (text === undefined) return "(deleted)";
+  return isBlocked ? "(blocked; it is shown when they are unblocked)" : plainText(text);
+}
+
 function timeOf(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

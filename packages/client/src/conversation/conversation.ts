@@ -161,7 +161,9 @@ export class Conversation {
   async importMessages(messages: readonly ReceivedMessage[], changes: readonly StoreChange[]): Promise<void> {
     await this.#lane.run(async () => {
       const imported = await this.#host.messages.importing(messages);
-      if (imported.length + changes.length > 0) await this.#host.write([...imported, ...changes]);
+      const all = [...imported.changes, ...changes];
+      if (all.length > 0) await this.#host.write(all);
+      imported.tell();
     });
   }
 

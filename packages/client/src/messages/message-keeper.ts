@@ -13,6 +13,12 @@ import { Typing } from "./typing.ts";
 /** What a store can be asked about messages. */
 export type MessageReader = Pick<ClientStore, "timeline" | "find" | "waiting" | "expiring">;
 
+/** Messages of the past: what to write for them, and what to tell then. */
+export interface Imported {
+  readonly changes: readonly StoreChange[];
+  readonly tell: () => void;
+}
+
 /** Keeps what was said, where it belongs and for as long as it is to be kept; one for all conversations of a device. */
 export class MessageKeeper {
   readonly marks: Marks;
@@ -52,36 +58,33 @@ export class MessageKeeper {
     }
     if (this.#isOver(expiryOf(known.content, message.acceptedAtMs))) return;
     const placed = await placement.place(message, known);
-    batch.add(...placed.changes, ...this.#preferencesOf(placed, batch));
+    const set = this.#preferencesOf(placed);
+    batch.add(...placed.changes, ...set);
     batch.afterwards(() => this.#tell(placed));
+    if (set.length > 0) batch.afterwards(() => this.#host.events.emit("preferences", {}));
   }
 
   /**
-   * What to write for messages of the past, from another device of the account or a backup. Runs in their conversation's
-   * lane, up to the write.
+   * What to write for messages of the past, from another device of the account or a backup, and what to tell when that is
+   * durable. Runs in their conversation's lane, up to the write.
    */
-  async importing(messages: readonly ReceivedMessage[]): Promise<StoreChange[]> {
+  async importing(messages: readonly ReceivedMessage[]): Promise<Imported> {
     const placement = new Placement(this.#store);
     const changes: StoreChange[] = [];
+    let isSet = false;
     for (const message of messages) {
       const placed = await placement.placeImported(message);
-      if (!this.#isOver(placed.message.expiresAtMs))
-        changes.push(...placed.changes, ...this.#preferencesOf(placed));
+      if (this.#isOver(placed.message.expiresAtMs)) continue;
+      const set = this.#preferencesOf(placed);
+      isSet ||= set.length > 0;
+      changes.push(...placed.changes, ...set);
     }
-    return changes;
+    return { changes, tell: () => isSet && this.#host.events.emit("preferences", {}) };
   }
 
   /** What another device of the account has set, if that is what the message says. */
-  #preferencesOf({ message, act }: Placed, batch?: Batch): StoreChange[] {
-    if (act?.kind !== "preferences") return [];
-    const { preferences, events } = this.#host;
-    const changes = preferences.take(message, act.preferences);
-    if (changes.length === 0) return [];
-    const tell = (): void => events.emit("preferences", {});
-    if (batch !== undefined) batch.afterwards(tell);
-    // What is imported is written in this turn.
-    else this.#host.later(0, tell);
-    return changes;
+  #preferencesOf({ message, act }: Placed): StoreChange[] {
+    return act?.kind === "preferences" ? this.#host.preferences.take(message, act.preferences) : [];
   }
 
   #isOver(expiresAtMs: number | undefined): boolean {

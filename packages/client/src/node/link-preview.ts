@@ -2,6 +2,7 @@ import { limits } from "@portcullis/protocol";
 import type { LinkPreview } from "@portcullis/protocol/content";
 import { pictureSize } from "../attachments/picture-size.ts";
 import { ClientError } from "../errors.ts";
+import { decodedEntities } from "../text/entities.ts";
 import { addressOf, fetchPage, publicTerms, type FetchTerms } from "./page-fetch.ts";
 
 /** What a page says of itself stands at its beginning. */
@@ -89,25 +90,9 @@ function titleOf(html: string): string {
   return decoded(title);
 }
 
-const NAMED: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: " ",
-};
-
+/** What a page writes for a space that does not break is a space here. */
 function decoded(text: string): string {
-  return text.replaceAll(
-    /&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{2,6}));/gi,
-    (whole, decimal, hex, name: string) => {
-      if (name !== undefined) return NAMED[name.toLowerCase()] ?? whole;
-      const point = decimal === undefined ? parseInt(String(hex), 16) : Number(decimal);
-      const isText = point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
-      return isText ? String.fromCodePoint(point) : "";
-    },
-  );
+  return decodedEntities(text.replaceAll("&nbsp;", " "));
 }
 
 /** One line, without what turns or hides text. */

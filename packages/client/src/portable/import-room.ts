@@ -9,12 +9,11 @@ import {
   toBase64Url,
   utf8,
   type AccountId,
-  type Clock,
   type ConversationId,
-  type Random,
 } from "@portcullis/protocol";
 import { contentOf, encodeMimiContent, plainText } from "@portcullis/protocol/content";
 import { ClientError } from "../errors.ts";
+import type { Host } from "../host.ts";
 import { NO_DEVICE } from "../messages/conversation-message.ts";
 import { firstPlaceOf } from "../messages/placement.ts";
 import type { MessageRoom } from "../messages/message-room.ts";
@@ -39,13 +38,8 @@ export interface ImportTerms extends ChatTextTerms {
   readonly onProgress?: (done: number, of: number) => void;
 }
 
-interface ImportHost {
-  readonly provider: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly write: (changes: readonly StoreChange[]) => Promise<void>;
-  readonly forget: () => Promise<void>;
-}
+/** What reading in asks of its device. */
+type ImportHost = Pick<Host, "account" | "clock" | "random" | "write" | "forget">;
 
 /**
  * Chats of other messengers, read in from their export: to be read, searched and exported again like any, and marked as
@@ -89,14 +83,14 @@ export class ImportRoom {
   async add(text: Uint8Array, { title, onProgress, ...terms }: ImportTerms): Promise<ImportedChat> {
     const { messages, names } = parseChatText(text, terms);
     if (title.trim() === "" || title.length > LONGEST_TITLE) throw new ClientError("CLIENT_IMPORT_TITLE");
-    const { clock, random, write } = this.#host;
+    const { clock, random } = this.#host;
     const conversationId = asConversationId(random(32));
     const people = names.map((name) => ({ accountId: personOf(conversationId, name), name }));
     const chat = { conversationId, title, importedAtMs: clock.now(), messages: messages.length, people };
     await this.#put({ ...chat, isWhole: false });
     for (let from = 0; from < messages.length; from += PER_WRITE) {
       const some = messages.slice(from, from + PER_WRITE);
-      await write(some.map((one, i) => this.#putMessage(conversationId, from + i + 1, one)));
+      await this.#host.write(some.map((one, i) => this.#putMessage(conversationId, from + i + 1, one)));
       onProgress?.(from + some.length, messages.length);
     }
     await this.#put({ ...chat, isWhole: true });
@@ -129,16 +123,15 @@ export class ImportRoom {
   }
 
   async #erase({ conversationId, messages }: ImportRecord): Promise<void> {
-    const { write, forget } = this.#host;
     const key = toBase64Url(conversationId);
     // The newest first, as they would have come last.
     for (let upTo = messages; upTo > 0; upTo -= PER_WRITE) {
       const sequences = Array.from({ length: Math.min(PER_WRITE, upTo) }, (_, i) => upTo - i);
-      await write(sequences.map((sequence) => ({ erase: "message", conversationId, sequence })));
+      await this.#host.write(sequences.map((sequence) => ({ erase: "message", conversationId, sequence })));
     }
-    await write([{ erase: "fact", name: PREFIX + key }]);
+    await this.#host.write([{ erase: "fact", name: PREFIX + key }]);
     this.#records.delete(key);
-    await forget();
+    await this.#host.forget();
   }
 
   async #put(record: ImportRecord): Promise<void> {
@@ -148,7 +141,8 @@ export class ImportRoom {
   }
 
   #putMessage(conversationId: ConversationId, sequence: number, said: ChatTextMessage): StoreChange {
-    const { provider, random } = this.#host;
+    const { account, random } = this.#host;
+    const { provider } = account;
     const senderAccountId = personOf(conversationId, said.name);
     const content = contentOf(
       { kind: "message", body: plainText(said.text) },

@@ -1,6 +1,6 @@
 /**
  * Which lines have which words. Words stand sorted beside the numbers of their lines, so that all words with the same
- * beginning are one stretch: a hundred thousand messages take some ten megabytes so, and a tenth of what a tree of maps does.
+ * beginning are one stretch, and a hundred thousand messages fit beside the rest of a client (docs/decisions.md).
  */
 export class WordIndex {
   readonly #lines: number;

@@ -1,4 +1,5 @@
 import { lexer, type Token, type Tokens } from "marked";
+import { decodedEntities } from "./entities.ts";
 
 /** What may be shown of a Markdown text: no HTML, no picture that is fetched, no link to anything but the web, mail and people. */
 export type Block =
@@ -36,7 +37,6 @@ const MOST_MARKS = 4000;
 /** So many quotes and lists in one another, on one line. */
 const NESTED = /^(?:[ \t]*(?:>|[-+*]|\d{1,9}[.)])){17}/m;
 const LINK = /^(?:https?:\/\/|mailto:|mimi:\/\/)/i;
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 /** What a GFM-MIMI text shows. draft-ietf-mimi-content, section "Specifics of Github Flavored Markdown in MIMI" */
 export function parseMarkdown(text: string): Block[] {
@@ -133,7 +133,7 @@ function tableOf({ header, rows }: Tokens.Table, depth: number): Block {
 
 function inlines(token: Tokens.Generic, depth: number): Inline[] {
   if (token.tokens === undefined)
-    return [{ kind: "text", text: decoded(String(token["text"] ?? token.raw)) }];
+    return [{ kind: "text", text: decodedEntities(String(token["text"] ?? token.raw)) }];
   return inlinesOf(token.tokens, depth + 1);
 }
 
@@ -247,14 +247,5 @@ function inlineLinks(content: readonly Inline[]): string[] {
   return content.flatMap((part) => {
     const within = "content" in part ? inlineLinks(part.content) : [];
     return part.kind === "link" ? [part.href, ...within] : within;
-  });
-}
-
-/** Entities stand for what they name; an unknown one for itself. */
-function decoded(text: string): string {
-  return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return ENTITIES[String(name)] ?? whole;
-    const point = decimal === undefined ? Number.parseInt(String(hex), 16) : Number(decimal);
-    return point > 0 && point <= 0x10_ffff ? String.fromCodePoint(point) : "\ufffd";
   });
 }
